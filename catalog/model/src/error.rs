@@ -1,0 +1,71 @@
+//! What can go wrong in a catalog, by what the caller can do.
+
+/// The result of a catalog call.
+pub type Result<T, E = CatalogError> = std::result::Result<T, E>;
+
+/// A catalog call failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// The thing named does not exist.
+    #[error("{what} `{name}` does not exist")]
+    NotFound {
+        /// Dataset, schema, run, step, version.
+        what: &'static str,
+        /// Its name or id.
+        name: String,
+    },
+    /// The thing named exists already.
+    #[error("{what} `{name}` exists already")]
+    AlreadyExists {
+        /// Dataset, schema, run.
+        what: &'static str,
+        /// Its name or id.
+        name: String,
+    },
+    /// The step is not running: another process completed or restarted it.
+    #[error("step {step} is no longer running attempt {attempt}; its result is discarded")]
+    Stale {
+        /// The step's id.
+        step: i64,
+        /// The attempt that came too late.
+        attempt: i64,
+    },
+    /// The catalog was made by a newer binary.
+    #[error("the catalog has schema version {found}, this binary knows up to {known}; use a newer causeway")]
+    Newer {
+        /// The version found.
+        found: i64,
+        /// The newest version known.
+        known: i64,
+    },
+    /// Another process holds the catalog; trying again will help.
+    #[error("the catalog is busy: {0}")]
+    Busy(String),
+    /// The database refused or is not there.
+    #[error("catalog: {0}")]
+    Backend(String),
+    /// The stored content does not have the expected form.
+    #[error("the catalog is damaged: {0}")]
+    Damaged(String),
+}
+
+impl CatalogError {
+    /// Returns true if the same call may succeed when tried again.
+    pub fn retryable(&self) -> bool {
+        matches!(self, Self::Busy(_))
+    }
+
+    /// Returns the code of the error's page in the docs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "CW0401",
+            Self::AlreadyExists { .. } => "CW0402",
+            Self::Stale { .. } => "CW0403",
+            Self::Newer { .. } => "CW0404",
+            Self::Busy(_) => "CW0405",
+            Self::Backend(_) => "CW0406",
+            Self::Damaged(_) => "CW0407",
+        }
+    }
+}

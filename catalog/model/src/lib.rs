@@ -1,0 +1,27 @@
+//! What is known about data and runs: the types, and the [`Catalog`] trait that a store implements.
+//!
+//! ```text
+//! run ── step ──┬── pinned inputs  (dataset version)
+//!               ├── outputs        (dataset version ── columns)
+//!               ├── column edges   (output column <- input column, kind, masking)
+//!               └── operators      (version, options, seed, report)
+//! ```
+//!
+//! A step's outcome is recorded by one call, [`Catalog::complete_step`], in one transaction. No SQL
+//! stands here; `causeway-store` holds it.
+
+mod catalog;
+mod dataset;
+mod error;
+mod ids;
+mod lineage;
+mod run;
+
+pub use catalog::Catalog;
+pub use dataset::{Column, Dataset, DatasetKind, DatasetPolicy, DatasetVersion, NewFile};
+pub use error::{CatalogError, Result};
+pub use ids::{DatasetId, RunId, StepId, TableName, VersionId};
+pub use lineage::{Direction, EdgeKind, EdgeSource, LineageEdge, LineageRow};
+pub use run::{
+    IngestedFile, NewRun, NewStep, OperatorUse, OutputVersion, Run, RunKind, RunState, Step, StepOutcome, StepState,
+};

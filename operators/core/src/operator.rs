@@ -1,0 +1,65 @@
+//! The two traits an operator implements.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+use crate::{ColumnOrigin, Literals, Relation, Result, Roles, RunContext, Spec};
+
+/// Describes an operator and turns checked options into something that can run.
+pub trait OperatorFactory: Sync + Send {
+    /// Returns the one table of truth about the operator.
+    fn spec(&self) -> &'static Spec;
+
+    /// Makes the operator from options that passed [`Literals::check`] and roles that were found in
+    /// the inputs.
+    ///
+    /// # Errors
+    /// [`crate::OperatorError::Parameter`] if options contradict each other.
+    fn bind(&self, literals: &Literals, roles: Roles) -> Result<Box<dyn Operator>>;
+}
+
+/// A bound operator.
+pub trait Operator: Send + Sync + Debug {
+    /// Returns which columns play which role.
+    fn roles(&self) -> &Roles;
+
+    /// Reads the inputs and computes the output.
+    ///
+    /// # Errors
+    /// Any [`crate::OperatorError`]; never with a row value in its text.
+    fn run(&self, inputs: Vec<Relation>, context: &mut RunContext) -> Result<Output>;
+
+    /// Returns the output schema, known before any data is read.
+    ///
+    /// # Errors
+    /// As [`Roles::output_schema`].
+    fn output_schema(&self) -> Result<SchemaRef> {
+        self.roles().output_schema()
+    }
+
+    /// Returns the origins of each output column.
+    fn column_lineage(&self) -> Vec<Vec<ColumnOrigin>> {
+        self.roles().column_lineage()
+    }
+
+    /// Returns the input columns that decide which rows the output has.
+    fn indirect_lineage(&self) -> Vec<ColumnOrigin> {
+        self.roles().indirect_lineage()
+    }
+}
+
+/// The result of a run.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// The rows, in the promised schema.
+    pub batches: Vec<RecordBatch>,
+    /// What lineage keeps about the run.
+    pub report: Report,
+}
+
+/// Facts about a run: rows used, iterations, convergence. For a private operator it holds nothing
+/// exact about the data.
+pub type Report = BTreeMap<&'static str, serde_json::Value>;
