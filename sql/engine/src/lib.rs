@@ -1,1 +1,3 @@
 //! Under construction.
+mod api;
+pub use api::*;
