@@ -1,0 +1,197 @@
+//! The configuration: one struct per section, defaults in `Default`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::environment::{Variables, apply_environment};
+use crate::keys::check_keys;
+use crate::{ConfigError, Result};
+
+/// The whole of `causeway.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the tables lie.
+    pub lake: LakeSection,
+    /// Where the record of datasets, runs and lineage lies.
+    pub catalog: CatalogSection,
+    /// What one process may use.
+    pub limits: LimitsSection,
+    /// Which files statements may touch.
+    pub paths: PathsSection,
+    /// What goes to standard error.
+    pub log: LogSection,
+}
+
+/// `[lake]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LakeSection {
+    /// Where the tables lie, as `file:///path`, `memory:///` or `s3://bucket/prefix`. Default: the
+    /// folder `lake` beside the file.
+    pub url: Option<String>,
+    /// Options of the object store, for example `aws_region`.
+    pub options: BTreeMap<String, String>,
+}
+
+/// `[catalog]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatalogSection {
+    /// The catalog's database, as `sqlite:///path`. Default: `catalog.sqlite` beside the file.
+    pub url: Option<String>,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSection {
+    /// Memory that all statements of the process share; beyond it sorts and joins spill to disk.
+    /// 0 takes 60 % of the machine's memory.
+    pub memory_limit_bytes: u64,
+    /// A statement that runs longer is cancelled. 0 sets no limit.
+    pub timeout_seconds: u64,
+    /// Threads for queries and operators. 0 takes one per core.
+    pub threads: usize,
+    /// The longest statement accepted.
+    pub max_statement_bytes: usize,
+    /// The deepest nesting of a statement accepted.
+    pub max_depth: usize,
+    /// Where sorts and joins spill to. Default: the folder `causeway-spill` in the system's
+    /// temporary folder.
+    pub spill_dir: Option<PathBuf>,
+}
+
+impl Default for LimitsSection {
+    fn default() -> Self {
+        Self {
+            memory_limit_bytes: 0,
+            timeout_seconds: 0,
+            threads: 0,
+            max_statement_bytes: 1 << 20,
+            max_depth: 200,
+            spill_dir: None,
+        }
+    }
+}
+
+/// `[paths]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PathsSection {
+    /// Folders whose files `COPY … FROM` and `read_csv` may read, relative to the file. Default: the
+    /// lake's own folder.
+    pub read: Vec<PathBuf>,
+    /// Folders that `COPY … TO` may write to, relative to the file. Default: the lake's own folder.
+    pub write: Vec<PathBuf>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSection {
+    /// `text` for people, `json` for programs: one object per line.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `warn,causeway_jobs=debug`.
+    pub level: String,
+}
+
+impl Default for LogSection {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "warn".to_owned() }
+    }
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One line for people.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+impl Config {
+    /// Reads a configuration from its text; `path` stands in messages only.
+    ///
+    /// # Errors
+    /// [`ConfigError::Syntax`] and [`ConfigError::UnknownKey`] with file and line.
+    pub fn from_toml(text: &str, path: &Path) -> Result<Self> {
+        Self::layered(text, path, &|_| None)
+    }
+
+    /// Reads a configuration from its text and lays the environment over it.
+    pub(crate) fn layered(text: &str, path: &Path, variables: Variables<'_>) -> Result<Self> {
+        check_keys(text, path)?;
+        let mut config: Self = toml::from_str(text).map_err(|error| ConfigError::syntax(path, text, &error))?;
+        apply_environment(&mut config, variables)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Refuses values that no machine can use.
+    fn check(&self) -> Result<()> {
+        let limits = &self.limits;
+        let ranges = [
+            ("limits.threads", limits.threads <= 1024, "from 0 (one per core) to 1024"),
+            (
+                "limits.memory_limit_bytes",
+                limits.memory_limit_bytes == 0 || limits.memory_limit_bytes >= 32 << 20,
+                "0 (60 % of the machine's memory) or at least 33554432 (32 MiB)",
+            ),
+            ("limits.max_statement_bytes", limits.max_statement_bytes > 0, "at least 1"),
+            ("limits.max_depth", (1..=1000).contains(&limits.max_depth), "from 1 to 1000"),
+        ];
+        match ranges.iter().find(|(_, fits, _)| !fits) {
+            Some((key, _, allowed)) => {
+                Err(ConfigError::Value { key: (*key).to_owned(), allowed: (*allowed).to_owned() })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config> {
+        Config::from_toml(text, Path::new("lake/causeway.toml"))
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        assert_eq!(read("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn every_section_is_read() {
+        let config = read(
+            "[lake]\nurl = 'memory:///'\n[lake.options]\naws_region = 'eu-central-1'\n[catalog]\nurl = 'sqlite:///c'\n\
+             [limits]\nthreads = 2\ntimeout_seconds = 5\n[paths]\nread = ['.', '/data']\n[log]\nformat = 'json'\n",
+        )
+        .unwrap();
+        assert_eq!(config.lake.options["aws_region"], "eu-central-1");
+        assert_eq!((config.limits.threads, config.limits.timeout_seconds), (2, 5));
+        assert_eq!(config.paths.read, [PathBuf::from("."), PathBuf::from("/data")]);
+        assert_eq!(config.log.format, LogFormat::Json);
+    }
+
+    #[test]
+    fn a_wrong_type_names_file_line_and_key() {
+        let message = read("[limits]\n\nthreads = 'many'\n").unwrap_err().to_string();
+        assert!(message.starts_with("lake/causeway.toml:3:"), "{message}");
+        assert!(message.contains("threads = 'many'"), "{message}");
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_refused_with_the_range() {
+        let error = read("[limits]\nmemory_limit_bytes = 1000\n").unwrap_err();
+        assert_eq!(error.code(), "CW0805");
+        assert!(error.to_string().contains("at least 33554432"), "{error}");
+    }
+}
