@@ -24,13 +24,15 @@ mod operator;
 mod relation;
 mod roles;
 mod spec;
+#[cfg(test)]
+mod tests;
 
 pub use context::{Cancel, MemoryBudget, NoiseSource, Progress, RunContext, Seed, Unlimited};
 pub use describe::{describe_json, describe_markdown, describe_text};
 pub use error::{OperatorError, Result, nearest};
 pub use lineage::{ColumnOrigin, Transformation};
 pub use literals::{Literal, Literals};
-pub use operator::{Operator, OperatorFactory, Output, Report};
+pub use operator::{Operator, OperatorFactory, Output, Report, call};
 pub use relation::Relation;
 pub use roles::{BoundColumn, Roles};
 pub use spec::{

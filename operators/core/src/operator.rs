@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use crate::{ColumnOrigin, Literals, Relation, Result, Roles, RunContext, Spec};
+use crate::{ColumnOrigin, Literals, OperatorError, Relation, Result, Roles, RunContext, Spec};
 
 /// Describes an operator and turns checked options into something that can run.
 pub trait OperatorFactory: Sync + Send {
@@ -49,6 +49,33 @@ pub trait Operator: Send + Sync + Debug {
     fn indirect_lineage(&self) -> Vec<ColumnOrigin> {
         self.roles().indirect_lineage()
     }
+}
+
+/// Calls an operator from Rust: checks the options, finds the columns, runs.
+///
+/// The SQL engine takes the same steps, but apart: it binds while it plans and runs while it executes.
+///
+/// # Errors
+/// As [`Literals::check`], [`Roles::resolve`], [`OperatorFactory::bind`] and [`Operator::run`], and
+/// [`OperatorError::Missing`] if a required input relation is not given.
+pub fn call(
+    factory: &dyn OperatorFactory,
+    options: Literals,
+    inputs: Vec<Relation>,
+    context: &mut RunContext,
+) -> Result<Output> {
+    let spec = factory.spec();
+    if let Some(missing) = spec.inputs.iter().skip(inputs.len()).find(|input| input.required) {
+        return Err(OperatorError::Missing {
+            operator: spec.name,
+            what: format!("relation `{}`", missing.name),
+            usage: spec.usage(),
+        });
+    }
+    let options = options.check(spec)?;
+    let schemas: Vec<SchemaRef> = inputs.iter().map(Relation::schema).collect();
+    let roles = Roles::resolve(spec, &options, &schemas)?;
+    factory.bind(&options, roles)?.run(inputs, context)
 }
 
 /// The result of a run.

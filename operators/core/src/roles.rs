@@ -35,7 +35,8 @@ impl Roles {
     ///
     /// # Errors
     /// [`OperatorError::Column`] if a column is missing, [`OperatorError::ColumnType`] if it has a
-    /// type the role does not take.
+    /// type the role does not take, [`OperatorError::Missing`] if a required role that has no default
+    /// column is not named.
     pub fn resolve(spec: &'static Spec, literals: &Literals, inputs: &[SchemaRef]) -> Result<Self> {
         let mut columns = Vec::new();
         for (input, (input_spec, schema)) in spec.inputs.iter().zip(inputs).enumerate() {
@@ -43,6 +44,13 @@ impl Roles {
                 let mut names = literals.texts(role.role);
                 if names.is_empty() && !role.several && (role.required || schema.index_of(role.role).is_ok()) {
                     names.push(role.role);
+                }
+                if names.is_empty() && role.required {
+                    return Err(OperatorError::Missing {
+                        operator: spec.name,
+                        what: format!("option `{}` (a column name or an array of column names)", role.role),
+                        usage: spec.usage(),
+                    });
                 }
                 for name in names {
                     let (index, field) = find(spec, input_spec.name, role, name, schema)?;

@@ -1,1 +1,28 @@
-//! Under construction.
+//! Mathematics that the operators share: tail probabilities, quantiles, small linear algebra.
+//!
+//! Plain numbers in, plain numbers out. Nothing here knows about tables, options or logs, and no
+//! function fails: outside its domain it returns NaN, as the functions of `f64` do.
+//!
+//! ```text
+//! normal      cdf, sf, quantile of N(0, 1)
+//! chi_square  sf for whole degrees of freedom
+//! quadratic   u' V^-1 u and the rank of V, for a covariance matrix V that may be singular
+//! ```
+//!
+//! Distribution functions are built on `libm`'s `erfc`, which is within one unit in the last place
+//! over its whole range. The general incomplete gamma functions of the statistics crates lose digits
+//! in the far tails, where p-values of large cohorts lie, and none of them is needed for whole
+//! degrees of freedom.
+//!
+//! ```
+//! let z = causeway_numerics::normal_quantile(0.975);
+//! assert!((z - 1.959963984540054).abs() < 1e-15);
+//! ```
+
+mod chi_square;
+mod normal;
+mod quadratic;
+
+pub use chi_square::chi_square_sf;
+pub use normal::{normal_cdf, normal_quantile, normal_sf};
+pub use quadratic::{Covariance, QuadraticForm};

@@ -1,0 +1,257 @@
+//! What a caller sees when options, columns or types are wrong, and what the docs page holds.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::{
+    ColumnRole, ColumnSpec, ColumnType, InputSpec, Literal, Literals, OperatorError, OutputType, Parameter,
+    ParameterKind, PrivacyClaim, Roles, Spec, Transformation, describe_json, describe_markdown, describe_text,
+};
+
+static SPEC: Spec = Spec {
+    name: "mean_dose",
+    family: "tests",
+    version: 1,
+    summary: "Mean dose of each group.",
+    details: "The sum of doses over their number.",
+    inputs: &[InputSpec {
+        name: "rows",
+        summary: "one row for each dose",
+        required: true,
+        columns: &[
+            ColumnRole {
+                role: "dose",
+                kind: ColumnType::Number,
+                unit: "mg",
+                nullable: false,
+                required: true,
+                several: false,
+                meaning: "the dose given",
+            },
+            ColumnRole {
+                role: "by",
+                kind: ColumnType::Category,
+                unit: "",
+                nullable: true,
+                required: true,
+                several: true,
+                meaning: "the groups",
+            },
+        ],
+    }],
+    parameters: &[
+        Parameter {
+            name: "trim",
+            kind: ParameterKind::Float { min: 0.0, max: 0.5, open: false },
+            default: Some("0.1"),
+            unit: "",
+            meaning: "share of rows left out at each end",
+        },
+        Parameter {
+            name: "scale",
+            kind: ParameterKind::Choice(&["linear", "log"]),
+            default: Some("'linear'"),
+            unit: "",
+            meaning: "the scale of averaging",
+        },
+        Parameter {
+            name: "rounds",
+            kind: ParameterKind::Integer { min: 1, max: i64::MAX },
+            default: None,
+            unit: "",
+            meaning: "repetitions",
+        },
+    ],
+    output: &[
+        ColumnSpec {
+            name: "by",
+            kind: OutputType::EachOf("by"),
+            nullable: true,
+            unit: "",
+            meaning: "the group",
+            from: &[("by", Transformation::Identity)],
+        },
+        ColumnSpec {
+            name: "mean",
+            kind: OutputType::Float64,
+            nullable: true,
+            unit: "mg",
+            meaning: "the mean; null without rows",
+            from: &[("dose", Transformation::Aggregation)],
+        },
+    ],
+    indirect: &[("by", Transformation::GroupBy)],
+    privacy: PrivacyClaim::Exact,
+    source: "Textbook",
+    example: "SELECT * FROM mean_dose((SELECT dose, sex FROM doses), by => 'sex', rounds => 1)",
+};
+
+fn options(pairs: &[(&str, Literal)]) -> Literals {
+    let mut literals = Literals::default();
+    literals.insert("rounds", Literal::Integer(1));
+    for (name, value) in pairs {
+        literals.insert(*name, value.clone());
+    }
+    literals
+}
+
+fn text(word: &str) -> Literal {
+    Literal::Text(word.to_owned())
+}
+
+fn refusal(pairs: &[(&str, Literal)]) -> String {
+    options(pairs).check(&SPEC).unwrap_err().to_string()
+}
+
+fn schema(fields: &[(&str, DataType)]) -> SchemaRef {
+    let fields: Vec<Field> = fields.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect();
+    Arc::new(Schema::new(fields))
+}
+
+fn resolve(pairs: &[(&str, Literal)], fields: &[(&str, DataType)]) -> Result<Roles, OperatorError> {
+    Roles::resolve(&SPEC, &options(pairs).check(&SPEC)?, &[schema(fields)])
+}
+
+#[test]
+fn defaults_are_filled_in() {
+    let checked = options(&[]).check(&SPEC).unwrap();
+    assert_eq!(checked.float("trim"), Some(0.1));
+    assert_eq!(checked.text("scale"), Some("linear"));
+}
+
+#[test]
+fn a_misspelt_option_is_named_with_the_nearest() {
+    assert_eq!(
+        refusal(&[("scal", text("log"))]),
+        "mean_dose has no option `scal` (did you mean `scale`?); its options are: trim, scale, rounds, dose, by, rows"
+    );
+}
+
+#[test]
+fn a_value_out_of_range_is_refused_with_the_range() {
+    assert_eq!(
+        refusal(&[("trim", Literal::Float(0.7))]),
+        "option `trim` of mean_dose must be a number in [0, 0.5], got 0.7"
+    );
+    assert!(refusal(&[("trim", Literal::Float(f64::NAN))]).ends_with("got NaN"));
+    assert_eq!(
+        refusal(&[("scale", text("cubic"))]),
+        "option `scale` of mean_dose must be one of 'linear', 'log', got 'cubic'"
+    );
+    assert!(refusal(&[("rounds", Literal::Integer(0))]).contains("an integer >= 1"));
+    assert!(refusal(&[("dose", Literal::List(vec![text("a")]))]).contains("a column name as text"));
+}
+
+#[test]
+fn a_required_option_is_missed_with_the_call() {
+    let message = Literals::default().check(&SPEC).unwrap_err().to_string();
+    assert!(message.starts_with("mean_dose needs option `rounds` (an integer >= 1); the call is: mean_dose("));
+}
+
+#[test]
+fn a_missing_column_is_named_with_those_that_exist() {
+    let fields = [("doze", DataType::Float64), ("sex", DataType::Utf8)];
+    let message = resolve(&[("by", text("sex"))], &fields).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "mean_dose: relation `rows` has no column `dose` to play `dose` (did you mean `doze`?); it has: doze, sex. \
+         Add the column to the SELECT list or name another with `dose => '...'`"
+    );
+}
+
+#[test]
+fn a_required_role_of_several_columns_must_be_named() {
+    let error = resolve(&[], &[("dose", DataType::Float64)]).unwrap_err();
+    assert!(error.to_string().starts_with("mean_dose needs option `by`"), "{error}");
+}
+
+#[test]
+fn a_column_of_another_type_is_refused() {
+    let fields = [("dose", DataType::Utf8), ("sex", DataType::Utf8)];
+    let message = resolve(&[("by", text("sex"))], &fields).unwrap_err().to_string();
+    assert_eq!(message, "mean_dose: column `dose` plays `dose` and must be a number, it is Utf8");
+}
+
+#[test]
+fn output_and_lineage_follow_the_bound_columns() {
+    let fields = [("mg", DataType::Int64), ("sex", DataType::Utf8), ("arm", DataType::Boolean)];
+    let by = Literal::List(vec![text("arm"), text("sex")]);
+    let roles = resolve(&[("dose", text("mg")), ("by", by)], &fields).unwrap();
+    let names: Vec<String> = roles.output_schema().unwrap().fields().iter().map(|f| f.name().clone()).collect();
+    assert_eq!(names, ["arm", "sex", "mean"]);
+    let lineage = roles.column_lineage();
+    assert_eq!(lineage[2][0].column, "mg");
+    assert_eq!(lineage[0][0].kind, Transformation::Identity);
+    assert_eq!(roles.indirect_lineage().len(), 2);
+}
+
+#[test]
+fn a_group_column_named_as_an_output_column_is_refused() {
+    let fields = [("dose", DataType::Int64), ("mean", DataType::Utf8)];
+    let error = resolve(&[("by", text("mean"))], &fields).unwrap().output_schema().unwrap_err();
+    assert!(error.to_string().contains("column `mean` would stand twice"), "{error}");
+}
+
+#[test]
+fn the_docs_page_holds_the_whole_spec() {
+    let expected = "\
+# mean_dose
+
+Mean dose of each group.
+
+```sql
+SELECT * FROM mean_dose((SELECT dose, sex FROM doses), by => 'sex', rounds => 1)
+```
+
+The sum of doses over their number.
+
+## Call
+
+`mean_dose((SELECT …), [dose => 'dose'], [by => ARRAY[…]], [trim => 0.1], [scale => 'linear'], rounds => …)`
+
+## Input `rows`
+
+one row for each dose
+
+| role (and option) | type | unit | nulls | needed | meaning |
+|---|---|---|---|---|---|
+| `dose` | a number | mg | refused | yes | the dose given |
+| `by` | text, boolean, integer or date |  | allowed | yes | the groups; one name or an array |
+
+## Options
+
+| name | default | range | unit | meaning |
+|---|---|---|---|---|
+| `trim` | `0.1` | a number in [0, 0.5] |  | share of rows left out at each end |
+| `scale` | `'linear'` | one of 'linear', 'log' |  | the scale of averaging |
+| `rounds` | required | an integer >= 1 |  | repetitions |
+
+## Output
+
+| column | type | unit | nulls | meaning | computed from |
+|---|---|---|---|---|---|
+| `by` | as `by` |  | yes | the group | by (IDENTITY) |
+| `mean` | double | mg | yes | the mean; null without rows | dose (AGGREGATION) |
+
+## Privacy
+
+none: results are exact and can reveal single rows
+
+## Source
+
+Textbook
+";
+    assert_eq!(describe_markdown(&SPEC), expected);
+}
+
+#[test]
+fn the_terminal_and_program_forms_name_every_part() {
+    let page = describe_text(&SPEC);
+    let json = describe_json(&SPEC);
+    for name in ["dose", "by", "trim", "scale", "rounds", "mean"] {
+        assert!(page.contains(name), "{name} is not in the terminal form");
+        assert!(json.to_string().contains(name), "{name} is not in the JSON form");
+    }
+    assert_eq!(json["inputs"][0]["columns"][1]["several"], true);
+}
