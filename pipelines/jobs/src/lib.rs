@@ -1,1 +1,61 @@
-//! Under construction.
+//! Runs folders of SQL: what order the steps have, what is done, what is left to do.
+//!
+//! ```text
+//! pipeline.toml, *.sql ──Pipeline::load──> steps in order ──Plan──> what would run
+//!                                                │
+//!                                                └──Runner::run──> steps and checks, recorded in
+//!                                                                  the catalog; RunSummary
+//! ```
+//!
+//! A step is one statement in one file. The order is inferred: a step runs after all steps that
+//! write what it, or one of its checks, reads. A failed step stops those that wait for it and no
+//! others; running again goes on with what is not done, and a step whose text and inputs have not
+//! changed since it last succeeded is not run at all.
+//!
+//! # The manifest
+//! ```toml
+//! name = "nightly"                 # a-z, 0-9, _ and -
+//! description = "All domains"
+//! include = ["../clinical"]        # their steps run as clinical/10_lung, …
+//! retries = 1                      # after errors that may pass; 0 to 10, default 0
+//! [schedule]                       # none: runs by hand only
+//! cron = "30 2 * * *"              # minute, hour, day of month, month, day of week
+//! zone = "Europe/Berlin"           # default UTC
+//! gap = "run_after"                # or "skip": firings at times that clocks skip
+//! fold = "first"                   # or "both": firings at times that clocks repeat
+//! ```
+//! An included pipeline's schedule does not count; its paths start from its own folder.
+//!
+//! # The header of a step
+//! Comment lines before the statement: `-- check: query` (one boolean; not true fails the step),
+//! `-- check warn: query` (not true is a warning), `-- retries: 2`. A query may go on in comment
+//! lines indented by three spaces. Other comments are prose.
+//!
+//! # Tables with several writers
+//! What makes the table (`CREATE`, `COPY INTO`) runs first, then what changes it, by name. An `INSERT` runs when its own
+//! inputs changed and then adds rows once more; a table that is made anew from several sources
+//! is one statement with `UNION ALL`.
+//!
+//! Where to look next: [`Pipeline`], [`Runner`], [`Schedule`].
+
+mod check;
+mod digest;
+mod error;
+mod folder;
+mod graph;
+mod header;
+mod lock;
+mod manifest;
+mod pipeline;
+mod plan;
+mod resume;
+mod run;
+mod schedule;
+mod summary;
+
+pub use error::{JobsError, Result};
+pub use pipeline::Pipeline;
+pub use plan::{Change, Plan, PlannedSchedule, PlannedStep};
+pub use run::{EventSink, RunEvent, Runner};
+pub use schedule::{Firing, Fold, Gap, Placement, Schedule};
+pub use summary::{CheckSummary, OutputSummary, RunOutcome, RunSummary, StepError, StepStatus, StepSummary, Totals};

@@ -1,0 +1,187 @@
+//! `pipeline.toml`: what a pipeline says about itself.
+
+use std::ops::Range;
+use std::path::Path;
+
+use causeway_core::nearest;
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::error::{JobsError, Result, place};
+use crate::schedule::{Fold, Gap, Schedule};
+
+/// The most times a step may be tried again.
+const MAX_RETRIES: u32 = 10;
+
+/// The longest name of a pipeline or step.
+const MAX_NAME: usize = 64;
+
+/// All words a manifest may hold, for suggestions.
+const WORDS: [&str; 13] = [
+    "name", "description", "retries", "include", "schedule", "cron", "zone", "gap", "fold", "run_after", "skip",
+    "first", "both",
+];
+
+/// The contents of `pipeline.toml`, checked.
+#[derive(Debug)]
+pub(crate) struct Manifest {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    /// How often a step is tried again after an error that may pass; 0 unless said.
+    pub(crate) retries: u32,
+    /// Folders of other pipelines whose steps belong to this one, relative to its own.
+    pub(crate) include: Vec<String>,
+    pub(crate) schedule: Option<Schedule>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    name: Spanned<String>,
+    #[serde(default)]
+    description: String,
+    retries: Option<Spanned<u32>>,
+    #[serde(default)]
+    include: Vec<String>,
+    schedule: Option<Spanned<ScheduleDocument>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScheduleDocument {
+    cron: Spanned<String>,
+    #[serde(default = "utc")]
+    zone: String,
+    #[serde(default)]
+    gap: Gap,
+    #[serde(default)]
+    fold: Fold,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+impl Manifest {
+    /// Reads and checks the text of the file `origin`.
+    pub(crate) fn parse(text: &str, origin: &Path) -> Result<Self> {
+        let fault = |span: Option<Range<usize>>, problem: String| JobsError::Manifest {
+            place: place(origin, span.map_or(1, |span| line_of(text, span.start))),
+            problem,
+        };
+        let document: Document = toml::from_str(text)
+            .map_err(|error| fault(error.span(), with_suggestion(error.message(), text, error.span())))?;
+        check_name(document.name.get_ref())
+            .map_err(|problem| fault(Some(document.name.span()), format!("name {problem}")))?;
+        if let Some(retries) = document.retries.as_ref().filter(|retries| *retries.get_ref() > MAX_RETRIES) {
+            let problem = format!("retries must be 0 to {MAX_RETRIES}, got {}", retries.get_ref());
+            return Err(fault(Some(retries.span()), problem));
+        }
+        let schedule = document.schedule.map(|section| {
+            let rule = section.get_ref();
+            Schedule::parse(rule.cron.get_ref(), &rule.zone, rule.gap, rule.fold)
+                .map_err(|error| fault(Some(rule.cron.span()), error.to_string()))
+        });
+        Ok(Self {
+            name: document.name.into_inner(),
+            description: document.description,
+            retries: document.retries.map_or(0, Spanned::into_inner),
+            include: document.include,
+            schedule: schedule.transpose()?,
+        })
+    }
+}
+
+/// Checks a number of retries given as text.
+pub(crate) fn parse_retries(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(retries) if retries <= MAX_RETRIES => Ok(retries),
+        _ => Err(format!("retries must be a whole number from 0 to {MAX_RETRIES}, got `{text}`")),
+    }
+}
+
+/// Checks the name of a pipeline or step: it names files and rows, so it is kept plain.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
+    let plain = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || "_-".contains(character);
+    let good = !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(plain) && !name.starts_with('-');
+    if good {
+        return Ok(());
+    }
+    Err(format!("`{name}` must be 1 to {MAX_NAME} of the characters a-z, 0-9, `_` and `-`, and not begin with `-`"))
+}
+
+/// Adds the nearest word we know if the text at fault is close to one.
+fn with_suggestion(message: &str, text: &str, span: Option<Range<usize>>) -> String {
+    let message = message.trim_end();
+    let wrong = span.and_then(|span| text.get(span)).unwrap_or_default().trim_matches(['"', '\'']);
+    match nearest(wrong, WORDS) {
+        Some(word) if word != wrong => format!("{message}; did you mean `{word}`?"),
+        _ => message.to_owned(),
+    }
+}
+
+/// Returns the line, from 1, that a byte stands in.
+fn line_of(text: &str, byte: usize) -> usize {
+    text.get(..byte).map_or(1, |before| before.matches('\n').count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Manifest> {
+        Manifest::parse(text, Path::new("p/pipeline.toml"))
+    }
+
+    fn refusal(text: &str) -> String {
+        let error = parse(text).unwrap_err();
+        assert_eq!(error.code(), "CW0601");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_name_is_enough() {
+        let manifest = parse("name = \"clinical\"").unwrap();
+        assert_eq!((manifest.name.as_str(), manifest.retries), ("clinical", 0));
+        assert!(manifest.schedule.is_none() && manifest.include.is_empty());
+    }
+
+    #[test]
+    fn all_that_can_be_said() {
+        let manifest = parse(
+            "name = \"nightly\"\ndescription = \"all\"\nretries = 2\ninclude = [\"../clinical\"]\n\
+             [schedule]\ncron = \"30 2 * * *\"\nzone = \"Europe/Berlin\"\ngap = \"skip\"\nfold = \"both\"\n",
+        )
+        .unwrap();
+        assert_eq!(manifest.include, ["../clinical"]);
+        let schedule = manifest.schedule.unwrap();
+        assert_eq!((schedule.gap(), schedule.fold()), (Gap::Skip, Fold::Both));
+    }
+
+    #[test]
+    fn a_wrong_key_is_named_with_line_allowed_keys_and_the_nearest() {
+        let message = refusal("name = \"x\"\n\ndescripton = \"y\"\n");
+        assert!(message.starts_with("p/pipeline.toml:3: unknown field `descripton`, expected one of"), "{message}");
+        assert!(message.ends_with("did you mean `description`?"), "{message}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_line_allowed_values_and_the_nearest() {
+        let message = refusal("name = \"x\"\n[schedule]\ncron = \"0 1 * * *\"\ngap = \"run_aftr\"\n");
+        assert!(message.starts_with("p/pipeline.toml:4: unknown variant `run_aftr`"), "{message}");
+        assert!(message.contains("`run_after` or `skip`") && message.ends_with("did you mean `run_after`?"), "{message}");
+    }
+
+    #[test]
+    fn a_missing_name_an_odd_name_and_many_retries_are_refused() {
+        assert!(refusal("description = \"x\"").contains("missing field `name`"));
+        assert!(refusal("name = \"Night Run\"").contains("1: name `Night Run` must be 1 to 64 of the characters"));
+        assert!(refusal("name = \"x\"\nretries = 11").contains("2: retries must be 0 to 10, got 11"));
+    }
+
+    #[test]
+    fn an_impossible_schedule_is_refused_where_it_stands() {
+        let message = refusal("name = \"x\"\n[schedule]\nzone = \"UTC\"\ncron = \"0 0 30 2 *\"\n");
+        assert!(message.starts_with("p/pipeline.toml:4: schedule `0 0 30 2 *` never fires"), "{message}");
+    }
+}

@@ -1,0 +1,125 @@
+//! Whether an interrupted run goes on or a new one begins.
+//!
+//! A commit carries the name of its run and step, so only the same run can tell a commit that landed
+//! from one that did not. An interrupted run is therefore continued as long as what it has done is
+//! still what it would do now: the same files in the pipeline, the same inputs.
+
+use std::collections::BTreeSet;
+
+use causeway_core::Seed;
+use causeway_engine::StepRequest;
+use causeway_model::{DatasetKind, DatasetVersion, NewRun, Run, RunId, RunKind, RunState, Step, StepState};
+use uuid::Uuid;
+
+use crate::digest;
+use crate::error::Result;
+use crate::pipeline::{Pipeline, PipelineStep};
+use crate::run::Runner;
+
+/// The kinds of steps that add to what is there, so that doing them twice would show.
+const ADDING: [&str; 5] = ["insert", "update", "delete", "merge", "copy_into"];
+
+impl Runner {
+    /// Opens the pipeline's interrupted run again, or begins a new one. Returns true if resumed.
+    pub(crate) async fn open_run(&self, pipeline: &Pipeline) -> Result<(RunId, bool)> {
+        let latest = self.engine.catalog().latest_run(&pipeline.name).await?;
+        if let Some(run) = latest.filter(|run| run.state != RunState::Succeeded) {
+            if self.may_resume(pipeline, &run).await? {
+                self.engine.catalog().resume_run(&run.id).await?;
+                return Ok((run.id, true));
+            }
+            self.settle(pipeline, &run).await?;
+        }
+        let run = RunId(Uuid::now_v7().to_string());
+        let new = NewRun {
+            id: run.clone(),
+            kind: RunKind::Pipeline,
+            pipeline: Some(pipeline.name.clone()),
+            pipeline_digest: Some(pipeline.digest.clone()),
+            engine_version: self.engine.config().version.clone(),
+        };
+        self.engine.catalog().begin_run(&new).await?;
+        Ok((run, false))
+    }
+
+    async fn may_resume(&self, pipeline: &Pipeline, run: &Run) -> Result<bool> {
+        if run.pipeline_digest.as_deref() != Some(pipeline.digest.as_str()) {
+            return Ok(false);
+        }
+        let recorded = self.engine.catalog().steps(Some(&run.id)).await?;
+        for step in &pipeline.steps {
+            let done = recorded.iter().find(|done| done.name == step.name && done.state == StepState::Succeeded);
+            if let Some(done) = done
+                && !self.is_current(pipeline, step, done).await?
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns true if the files a step read have the same content now, and the tables from outside
+    /// the pipeline the same version.
+    async fn is_current(&self, pipeline: &Pipeline, step: &PipelineStep, done: &Step) -> Result<bool> {
+        let mut read = BTreeSet::new();
+        for input in &done.inputs {
+            let version = self.engine.catalog().version_by_id(*input).await?;
+            if !self.is_newest(pipeline, &version).await? {
+                return Ok(false);
+            }
+            read.extend(version.digest);
+        }
+        for file in &step.statement.files {
+            match digest::of_file(&step.base_dir.join(file)).await {
+                Ok(now) if read.contains(&now) => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    async fn is_newest(&self, pipeline: &Pipeline, version: &DatasetVersion) -> Result<bool> {
+        let dataset = self.engine.catalog().dataset_by_id(version.dataset).await?;
+        if dataset.kind == DatasetKind::File || pipeline.writes(&dataset.name) {
+            return Ok(true);
+        }
+        let newest = self.engine.catalog().latest_version(dataset.id).await?;
+        Ok(dataset.dropped_at.is_none() && newest.is_some_and(|newest| newest.id == version.id))
+    }
+
+    /// Ends a run that is not continued. A step of it that may have changed a table without the
+    /// record knowing is finished first, as it was: a new run could not recognise its commit.
+    async fn settle(&self, pipeline: &Pipeline, run: &Run) -> Result<()> {
+        for step in self.engine.catalog().steps(Some(&run.id)).await? {
+            if step.state == StepState::Running && ADDING.contains(&step.kind.as_str()) {
+                self.finish_interrupted(pipeline, &step).await;
+            }
+        }
+        if run.state == RunState::Running {
+            self.engine.catalog().finish_run(&run.id, RunState::Failed).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish_interrupted(&self, pipeline: &Pipeline, step: &Step) {
+        let now = pipeline.steps.iter().find(|now| now.name == step.name);
+        let mut context = self.context(&step.name);
+        context.seed = Seed(u64::from_le_bytes(step.seed.to_le_bytes()));
+        context.base_dir = Some(now.map_or_else(|| pipeline.dir.clone(), |now| now.base_dir.clone()));
+        let request = StepRequest {
+            run: step.run.clone(),
+            pipeline: None,
+            ordinal: step.ordinal,
+            name: step.name.clone(),
+            sql: step.sql.clone(),
+            force: true,
+            context,
+        };
+        match self.engine.run_step(&request).await {
+            Ok(_) => tracing::info!(run_id = %step.run, step = %step.name, "interrupted step finished"),
+            Err(error) => {
+                tracing::warn!(run_id = %step.run, step = %step.name, code = error.code(), "interrupted step given up");
+            }
+        }
+    }
+}
