@@ -5,14 +5,15 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::{
-    Dataset, DatasetId, DatasetVersion, Direction, LineageRow, NewFile, NewRun, NewStep, Result, Run, RunId, RunState,
-    Step, StepId, StepOutcome, StepState, TableName, VersionId,
+    Dataset, DatasetId, DatasetVersion, Direction, LineageRow, NewFile, NewRun, NewStep, OperatorUse, Result, Run,
+    RunId, RunState, Step, StepId, StepOutcome, StepState, TableName, VersionId,
 };
 
 /// The record of datasets, runs and lineage.
 #[async_trait]
 pub trait Catalog: Send + Sync + Debug {
-    /// Lists the schemas by name.
+    /// Lists the schemas by name: those created, and those that a dataset was created in. `file`,
+    /// where files outside the lake are listed, is none.
     async fn schemas(&self) -> Result<Vec<String>>;
 
     /// Finds a live dataset by name.
@@ -21,7 +22,8 @@ pub trait Catalog: Send + Sync + Debug {
     /// Finds a dataset by id, dropped or not.
     async fn dataset_by_id(&self, id: DatasetId) -> Result<Dataset>;
 
-    /// Lists live datasets by name; `include_dropped` lists the others too.
+    /// Lists live datasets by name, files outside the lake among them; `include_dropped` lists the
+    /// others too, oldest first within a name.
     async fn datasets(&self, include_dropped: bool) -> Result<Vec<Dataset>>;
 
     /// Returns the newest version of a dataset.
@@ -30,7 +32,7 @@ pub trait Catalog: Send + Sync + Debug {
     /// Returns one version of a dataset by its number.
     async fn version(&self, dataset: DatasetId, version: i64) -> Result<Option<DatasetVersion>>;
 
-    /// Returns the newest version recorded at or before an instant (RFC 3339).
+    /// Returns the newest version recorded at or before an instant (RFC 3339, with its offset).
     async fn version_at(&self, dataset: DatasetId, instant: &str) -> Result<Option<DatasetVersion>>;
 
     /// Returns a version by its id.
@@ -39,17 +41,21 @@ pub trait Catalog: Send + Sync + Debug {
     /// Lists the versions of one dataset, or of all, oldest first.
     async fn versions(&self, dataset: Option<DatasetId>) -> Result<Vec<DatasetVersion>>;
 
-    /// Records a file about to be read and returns its version: the same one for the same path and
-    /// digest, the next one for new content.
+    /// Records a file about to be read and returns its version: the same one for the same path,
+    /// digest and columns, the next one for new content or another reading of its columns.
     async fn register_file(&self, file: &NewFile) -> Result<VersionId>;
 
-    /// Returns true if a file of this content was loaded into the table under this contract.
+    /// Returns true if a file of this content was loaded into the live table under this contract,
+    /// and the table was not replaced since.
     async fn is_ingested(&self, table: &TableName, digest: &str, contract_digest: &str) -> Result<bool>;
 
     /// Starts a run.
     async fn begin_run(&self, run: &NewRun) -> Result<()>;
 
-    /// Ends a run.
+    /// Opens a run again, to go on with what is not done; no harm if it is open.
+    async fn resume_run(&self, run: &RunId) -> Result<()>;
+
+    /// Ends a run: [`RunState::Succeeded`] or [`RunState::Failed`].
     async fn finish_run(&self, run: &RunId, state: RunState) -> Result<()>;
 
     /// Returns a run.
@@ -62,30 +68,44 @@ pub trait Catalog: Send + Sync + Debug {
     async fn runs(&self, limit: i64) -> Result<Vec<Run>>;
 
     /// Starts a step, or its next attempt if the run has one of that name that did not succeed, and
-    /// pins its inputs.
+    /// pins its inputs. Fails with [`crate::CatalogError::AlreadyExists`] if it succeeded.
     async fn begin_step(&self, step: &NewStep) -> Result<Step>;
 
     /// Records all that a step left behind, in one transaction, and returns the ids of its output
     /// versions. Fails with [`crate::CatalogError::Stale`] unless the step is running `attempt`.
+    ///
+    /// Drops come first, so a name may be dropped and created by one outcome. Origins of edges are
+    /// versions recorded before. The store adds no edges: for a changed table
+    /// ([`crate::OutputVersion::previous`]) the caller supplies those of the rows that were kept.
+    /// A table whose content is replaced (no `previous`) by a step that loads no files into it
+    /// forgets which files were loaded before.
     async fn complete_step(&self, step: StepId, attempt: i64, outcome: &StepOutcome) -> Result<Vec<VersionId>>;
 
     /// Records that a step failed.
     async fn fail_step(&self, step: StepId, attempt: i64, code: &str, error: &str) -> Result<()>;
 
-    /// Records a step that was not started ([`StepState::Blocked`] or [`StepState::UpToDate`]).
+    /// Records a step that was not started ([`StepState::Blocked`] or [`StepState::UpToDate`]); this
+    /// counts as no attempt. Fails with [`crate::CatalogError::AlreadyExists`] if it succeeded.
     async fn skip_step(&self, step: &NewStep, state: StepState) -> Result<Step>;
 
     /// Finds a step of a run by name.
     async fn step(&self, run: &RunId, name: &str) -> Result<Option<Step>>;
 
+    /// Returns a step by its id.
+    async fn step_by_id(&self, id: StepId) -> Result<Step>;
+
     /// Lists the steps of one run in order, or of all runs.
     async fn steps(&self, run: Option<&RunId>) -> Result<Vec<Step>>;
+
+    /// Lists the operators that ran in a step, in the order they were recorded.
+    async fn operators(&self, step: StepId) -> Result<Vec<OperatorUse>>;
 
     /// Returns the last step of that name that succeeded in any run of the pipeline.
     async fn last_success(&self, pipeline: &str, step: &str) -> Result<Option<Step>>;
 
     /// Follows column edges from a version, or from one of its columns, at most `depth` steps.
-    /// Rows come nearest first, then by name; every edge once.
+    /// Rows come nearest first, then by name; every edge once. Edges that concern a whole output
+    /// belong to each of its columns.
     async fn lineage(
         &self,
         target: VersionId,

@@ -13,6 +13,20 @@ pub enum DatasetKind {
     File,
 }
 
+impl DatasetKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Table, Self::View, Self::File];
+
+    /// Returns the word for it, as stored and as shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::View => "view",
+            Self::File => "file",
+        }
+    }
+}
+
 /// A table, view or file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {

@@ -23,6 +23,9 @@ pub enum CatalogError {
         /// Its name or id.
         name: String,
     },
+    /// The call asks for something that cannot be recorded; the caller fixes the call.
+    #[error("{0}")]
+    Invalid(String),
     /// The step is not running: another process completed or restarted it.
     #[error("step {step} is no longer running attempt {attempt}; its result is discarded")]
     Stale {
@@ -66,6 +69,7 @@ impl CatalogError {
             Self::Busy(_) => "CW0405",
             Self::Backend(_) => "CW0406",
             Self::Damaged(_) => "CW0407",
+            Self::Invalid(_) => "CW0408",
         }
     }
 }

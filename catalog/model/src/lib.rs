@@ -8,9 +8,12 @@
 //! ```
 //!
 //! A step's outcome is recorded by one call, [`Catalog::complete_step`], in one transaction. No SQL
-//! stands here; `causeway-store` holds it.
+//! stands here; `causeway-store` holds it. With the feature `contract-tests` the module `contract`
+//! holds the suite that every store must pass.
 
 mod catalog;
+#[cfg(feature = "contract-tests")]
+pub mod contract;
 mod dataset;
 mod error;
 mod ids;

@@ -11,6 +11,19 @@ pub enum RunKind {
     Statement,
 }
 
+impl RunKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Pipeline, Self::Statement];
+
+    /// Returns the word for it, as stored and as shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pipeline => "pipeline",
+            Self::Statement => "statement",
+        }
+    }
+}
+
 /// Where a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunState {
@@ -20,6 +33,20 @@ pub enum RunState {
     Succeeded,
     /// A step failed.
     Failed,
+}
+
+impl RunState {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Running, Self::Succeeded, Self::Failed];
+
+    /// Returns the word for it, as stored and as shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// Where a step is.
@@ -35,6 +62,22 @@ pub enum StepState {
     Blocked,
     /// Not started, because nothing it depends on has changed since it last succeeded.
     UpToDate,
+}
+
+impl StepState {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Running, Self::Succeeded, Self::Failed, Self::Blocked, Self::UpToDate];
+
+    /// Returns the word for it, as stored and as shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Blocked => "blocked",
+            Self::UpToDate => "up_to_date",
+        }
+    }
 }
 
 /// A run about to start.

@@ -1,0 +1,177 @@
+//! The suite that every store must pass. A store's tests call [`catalog_contract!`](crate::catalog_contract)
+//! once; each case then is a test of its own, on a fresh catalog.
+
+#![expect(clippy::unwrap_used, reason = "these are tests; they stand here so that every store runs the same")]
+#![expect(missing_docs, reason = "a case's name says what must hold")]
+
+pub mod completion;
+pub mod datasets;
+pub mod files;
+mod fixtures;
+pub mod lineage;
+pub mod runs;
+pub mod steps;
+pub mod versions;
+
+/// Makes one `#[tokio::test]` of each case. `$open` is an async function beside the call that returns a
+/// fresh catalog and whatever must live as long (a temporary folder, a database process).
+#[macro_export]
+macro_rules! catalog_contract {
+    (@cases $open:ident; $($module:ident: $($case:ident),+;)+) => {
+        $(mod $module {
+            use super::$open;
+
+            $(#[tokio::test]
+            async fn $case() {
+                let (catalog, _guard) = $open().await;
+                $crate::contract::$module::$case(&catalog).await;
+            })+
+        })+
+    };
+    ($open:ident) => {
+        $crate::catalog_contract! { @cases $open;
+            datasets:
+                a_fresh_catalog_is_empty,
+                an_unknown_name_is_none,
+                an_unknown_id_is_not_found,
+                an_output_makes_its_table,
+                a_dataset_is_found_by_id,
+                names_keep_case_and_quotes,
+                one_table_name_in_two_schemas,
+                datasets_come_by_name,
+                schemas_come_by_name_once,
+                files_make_no_schema,
+                a_dropped_table_is_hidden_but_kept,
+                a_name_made_again_is_a_new_dataset,
+                one_outcome_may_drop_and_make_a_name,
+                dropping_twice_is_not_found,
+                a_view_is_no_table,
+                a_table_does_not_move,
+                the_file_schema_takes_no_tables,
+                a_policy_stays_until_another_is_set;
+            versions:
+                a_version_keeps_what_was_written,
+                columns_keep_every_property,
+                columns_keep_their_order,
+                a_column_name_stands_once,
+                the_latest_version_has_the_highest_number,
+                a_version_is_found_by_number,
+                an_unknown_version_id_is_not_found,
+                an_unknown_dataset_has_no_versions,
+                versions_come_oldest_first,
+                one_number_is_written_once,
+                views_are_counted_by_the_store,
+                time_travel_finds_the_version_of_then,
+                before_the_first_version_there_is_none,
+                an_instant_may_have_an_offset,
+                what_is_no_instant_is_refused,
+                times_are_utc_with_milliseconds;
+            files:
+                a_file_becomes_a_dataset,
+                the_same_file_is_the_same_version,
+                new_content_is_the_next_version,
+                old_content_is_its_old_version,
+                the_same_content_elsewhere_is_another_file,
+                other_columns_are_another_version,
+                a_loaded_file_is_remembered,
+                another_contract_loads_again,
+                files_add_up_while_the_table_grows,
+                a_changed_table_remembers_its_files,
+                a_replaced_table_forgets_its_files,
+                a_dropped_table_forgets_its_files,
+                one_file_is_loaded_once,
+                a_file_is_loaded_into_a_table_that_is_there;
+            runs:
+                a_run_starts_running,
+                a_run_starts_once,
+                an_unknown_run_is_not_found,
+                a_run_ends,
+                a_run_does_not_end_as_running,
+                a_failed_run_is_resumed,
+                runs_come_newest_first,
+                the_latest_run_is_of_its_pipeline,
+                a_statement_has_no_pipeline;
+            steps:
+                a_step_starts_with_attempt_one,
+                an_unknown_step_is_none,
+                inputs_are_pinned_in_order,
+                an_unknown_input_is_not_found,
+                a_failed_step_says_why,
+                a_failed_step_gets_its_next_attempt,
+                a_killed_step_gets_its_next_attempt,
+                a_step_that_succeeded_does_not_start_again,
+                a_skipped_step_counts_no_attempt,
+                only_two_states_skip,
+                a_step_blocked_on_resume_refuses_its_old_attempt,
+                steps_come_in_order,
+                the_last_success_is_of_any_run,
+                the_newer_success_is_the_last,
+                failing_needs_the_running_attempt,
+                an_unknown_step_id_is_not_found;
+            completion:
+                a_completed_step_has_its_numbers,
+                outputs_come_in_the_order_given,
+                a_version_knows_its_step,
+                two_versions_of_one_table_in_one_step,
+                completing_twice_is_stale,
+                an_older_attempt_is_stale,
+                a_failed_step_cannot_complete,
+                a_failing_outcome_leaves_nothing,
+                after_a_failing_outcome_the_attempt_may_still_complete,
+                operators_keep_options_and_report,
+                a_file_is_no_output,
+                the_previous_version_is_of_the_same_table,
+                the_check_counts_what_there_is;
+            lineage:
+                a_version_without_edges_has_no_lineage,
+                upstream_reaches_the_file,
+                a_column_brings_the_edges_of_its_version,
+                a_column_does_not_bring_its_neighbours,
+                downstream_of_a_file_column,
+                downstream_of_a_whole_version,
+                what_a_filter_decides_goes_on_downstream,
+                depth_limits_both_ways,
+                depth_zero_is_empty,
+                a_row_carries_run_and_step,
+                masking_is_kept,
+                every_kind_is_kept,
+                an_unknown_origin_is_said_to_be,
+                an_edge_given_twice_is_there_once,
+                a_diamond_comes_once_at_its_nearest,
+                a_changed_table_leads_to_the_version_before,
+                the_store_adds_no_edges,
+                lineage_outlives_a_drop,
+                edges_go_to_the_output_they_name,
+                an_edge_names_columns_that_are_there,
+                an_edge_names_an_output_that_is_there,
+                an_edge_does_not_come_from_its_own_step,
+                lineage_of_what_is_not_there_is_not_found,
+                wide_lineage_is_whole;
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    const LIST: &str = include_str!("mod.rs");
+    const CASES: [&str; 7] = [
+        include_str!("completion.rs"),
+        include_str!("datasets.rs"),
+        include_str!("files.rs"),
+        include_str!("lineage.rs"),
+        include_str!("runs.rs"),
+        include_str!("steps.rs"),
+        include_str!("versions.rs"),
+    ];
+
+    #[test]
+    fn every_case_is_listed() {
+        let names = CASES.iter().flat_map(|text| text.split("pub async fn ").skip(1));
+        let names: Vec<&str> = names.filter_map(|rest| rest.split('(').next()).collect();
+        assert!(names.len() >= 50, "{}", names.len());
+        let listed: Vec<&str> = LIST.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        for name in names {
+            assert!(listed.contains(&name), "`{name}` is missing in catalog_contract!");
+        }
+    }
+}
