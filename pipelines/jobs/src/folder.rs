@@ -15,6 +15,8 @@ const CONTRACTS: &str = "contracts";
 /// One folder of a pipeline.
 #[derive(Debug)]
 pub(crate) struct Folder {
+    /// The name the pipeline gives itself.
+    pub(crate) pipeline: String,
     pub(crate) dir: PathBuf,
     pub(crate) retries: u32,
     pub(crate) sql: Vec<TextFile>,
@@ -62,7 +64,13 @@ impl Reader {
         let mut others = vec![TextFile { name: format!("{prefix}{MANIFEST}"), path, text }];
         others.extend(contracts(dir, &prefix)?);
         let sql = steps(dir, &prefix)?;
-        self.folders.push(Folder { dir: dir.to_owned(), retries: manifest.retries, sql, others });
+        self.folders.push(Folder {
+            pipeline: manifest.name.clone(),
+            dir: dir.to_owned(),
+            retries: manifest.retries,
+            sql,
+            others,
+        });
         for include in &manifest.include {
             self.read(&dir.join(include), Some(&prefix))?;
         }

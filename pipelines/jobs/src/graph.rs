@@ -152,9 +152,9 @@ fn cycle(nodes: &[Node<'_>], after: &[BTreeSet<usize>], sorted: &[usize], edges:
     let first = path.iter().enumerate().min_by_key(|(_, idx)| **idx).map_or(0, |(position, _)| position);
     path.rotate_left(first);
     path.extend(path.first().copied());
-    let reasons = path.windows(2).filter_map(|pair| {
-        edges.get(&(pair[1], pair[0])).map(|reason| format!("`{}`: {reason}", nodes[pair[1]].name))
-    });
+    let reasons = path
+        .windows(2)
+        .filter_map(|pair| edges.get(&(pair[1], pair[0])).map(|reason| format!("`{}`: {reason}", nodes[pair[1]].name)));
     let names: Vec<&str> = path.iter().map(|idx| nodes[*idx].name).collect();
     JobsError::Cycle { cycle: names.join(" → "), reasons: reasons.collect::<Vec<_>>().join("; ") }
 }

@@ -97,10 +97,8 @@ fn key_and_value(line: &str) -> Option<(&str, &str)> {
 
 /// Joins a value with the indented comment lines that follow it.
 fn whole_value(first: &str, following: &[&str]) -> String {
-    let more = following
-        .iter()
-        .map_while(|line| line.strip_prefix("--").filter(|comment| continues(comment)))
-        .map(str::trim);
+    let more =
+        following.iter().map_while(|line| line.strip_prefix("--").filter(|comment| continues(comment))).map(str::trim);
     std::iter::once(first).chain(more).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
@@ -111,9 +109,9 @@ fn continues(comment: &str) -> bool {
 /// A line that looks like a key of ours but is none is a typing error; any other is prose.
 fn refuse_if_near(key: &str) -> Result<(), String> {
     match nearest(key, KEYS) {
-        Some(near) => {
-            Err(format!("unknown header `-- {key}:`; did you mean `-- {near}:`? Headers are check, check warn and retries"))
-        }
+        Some(near) => Err(format!(
+            "unknown header `-- {key}:`; did you mean `-- {near}:`? Headers are check, check warn and retries"
+        )),
         None => Ok(()),
     }
 }
@@ -146,7 +144,8 @@ mod tests {
             ("SELECT COUNT(*) = 228 FROM clinical.lung", Severity::Block, 3),
             ("SELECT COUNT(*) = 0\nFROM clinical.lung\nWHERE age > 90", Severity::Warn, 4),
         ];
-        let found: Vec<_> = header.checks.iter().map(|check| (check.sql.as_str(), check.severity, check.line)).collect();
+        let found: Vec<_> =
+            header.checks.iter().map(|check| (check.sql.as_str(), check.severity, check.line)).collect();
         assert_eq!(found, expected);
     }
 

@@ -18,8 +18,19 @@ const MAX_NAME: usize = 64;
 
 /// All words a manifest may hold, for suggestions.
 const WORDS: [&str; 13] = [
-    "name", "description", "retries", "include", "schedule", "cron", "zone", "gap", "fold", "run_after", "skip",
-    "first", "both",
+    "name",
+    "description",
+    "retries",
+    "include",
+    "schedule",
+    "cron",
+    "zone",
+    "gap",
+    "fold",
+    "run_after",
+    "skip",
+    "first",
+    "both",
 ];
 
 /// The contents of `pipeline.toml`, checked.
@@ -102,7 +113,8 @@ pub(crate) fn parse_retries(text: &str) -> Result<u32, String> {
 
 /// Checks the name of a pipeline or step: it names files and rows, so it is kept plain.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
-    let plain = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || "_-".contains(character);
+    let plain =
+        |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || "_-".contains(character);
     let good = !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(plain) && !name.starts_with('-');
     if good {
         return Ok(());
@@ -169,7 +181,10 @@ mod tests {
     fn a_wrong_value_is_named_with_line_allowed_values_and_the_nearest() {
         let message = refusal("name = \"x\"\n[schedule]\ncron = \"0 1 * * *\"\ngap = \"run_aftr\"\n");
         assert!(message.starts_with("p/pipeline.toml:4: unknown variant `run_aftr`"), "{message}");
-        assert!(message.contains("`run_after` or `skip`") && message.ends_with("did you mean `run_after`?"), "{message}");
+        assert!(
+            message.contains("`run_after` or `skip`") && message.ends_with("did you mean `run_after`?"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::schedule::Schedule;
 #[derive(Debug)]
 pub struct Pipeline {
     pub(crate) name: String,
+    /// Its name and those of the pipelines it includes, sorted: none of them may run elsewhere.
+    pub(crate) locks: Vec<String>,
     pub(crate) description: String,
     pub(crate) dir: PathBuf,
     pub(crate) digest: String,
@@ -74,8 +76,10 @@ impl Pipeline {
             return Err(JobsError::Manifest { place: place(&dir.join(MANIFEST), 1), problem });
         }
         steps.sort_by(|a, b| a.name.cmp(&b.name));
+        let locks: BTreeSet<String> = folders.iter().map(|folder| folder.pipeline.clone()).collect();
         Ok(Self {
             name: manifest.name,
+            locks: locks.into_iter().collect(),
             description: manifest.description,
             dir: dir.to_owned(),
             digest: digest(&folders),
@@ -147,7 +151,8 @@ fn check_reads(path: &Path, line: usize, sql: &str, analyse: Analyse<'_>) -> Res
         Ok([query]) if query.kind == StatementKind::Query => Ok(query.reads),
         _ => Err(JobsError::Step {
             place: place(path, line),
-            problem: "a check is one query that returns a boolean, such as `SELECT COUNT(*) > 0 FROM schema.table`".to_owned(),
+            problem: "a check is one query that returns a boolean, such as `SELECT COUNT(*) > 0 FROM schema.table`"
+                .to_owned(),
         }),
     }
 }

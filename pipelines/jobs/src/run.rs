@@ -104,10 +104,11 @@ impl Runner {
     /// call but stands in the summary.
     ///
     /// # Errors
-    /// [`JobsError::Locked`] if the pipeline runs elsewhere; errors of the catalog.
+    /// [`JobsError::Locked`] if the pipeline, or one it includes, runs elsewhere; errors of the catalog.
     pub async fn run(&self, pipeline: &Pipeline) -> Result<RunSummary> {
         let started = Instant::now();
-        let _lock = RunLock::acquire(&self.state_dir, &pipeline.name)?;
+        let locks = pipeline.locks.iter().map(|name| RunLock::acquire(&self.state_dir, name));
+        let _locks = locks.collect::<Result<Vec<_>>>()?;
         let (run, resumed) = self.open_run(pipeline).await?;
         tracing::info!(run_id = %run, pipeline = %pipeline.name, resumed, "pipeline started");
         self.tell(RunEvent::Started { run: run.clone(), resumed, n_steps: pipeline.steps.len() });

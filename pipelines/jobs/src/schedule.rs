@@ -17,9 +17,9 @@ use std::iter::Peekable;
 use causeway_core::nearest;
 use chrono::{DateTime, Duration, MappedLocalTime, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
-use croner::{Cron, Direction};
 use croner::parser::{CronParser, Seconds, Year};
-use serde::{Deserialize, Serialize};
+use croner::{Cron, Direction};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::{JobsError, Result};
 
@@ -66,12 +66,17 @@ pub enum Placement {
 }
 
 /// One firing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Firing {
     /// The moment, in the schedule's zone.
+    #[serde(serialize_with = "rfc3339")]
     pub at: DateTime<Tz>,
     /// Why it is there.
     pub placement: Placement,
+}
+
+fn rfc3339<S: Serializer>(at: &DateTime<Tz>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&at.to_rfc3339())
 }
 
 /// A checked schedule.
@@ -139,7 +144,12 @@ impl Schedule {
         // A moment within the first pass of a fold is followed by second passes of wall-clock times
         // before its own, so the walk starts before the fold.
         let start = after.with_timezone(&self.zone).naive_local() - Duration::hours(LONGEST_FOLD_HOURS);
-        let walk = Walk { schedule: self, wall: self.cron.iter_from(start, Direction::Forward).peekable(), waiting: BinaryHeap::new(), last: None };
+        let walk = Walk {
+            schedule: self,
+            wall: self.cron.iter_from(start, Direction::Forward).peekable(),
+            waiting: BinaryHeap::new(),
+            last: None,
+        };
         walk.filter(move |firing| firing.at > after)
     }
 

@@ -1,4 +1,4 @@
--- What was loaded, what is incomplete, what was refused. Only the tables below have ever refused rows.
+-- What was loaded, what is incomplete, and what the last load that refused any row has refused.
 -- check: SELECT COUNT(*) = 10 FROM nightly.quality
 -- check: SELECT MIN(n_rows) > 0 FROM nightly.quality
 -- check warn: SELECT MAX(refused_share) < 0.05 FROM nightly.quality
@@ -25,11 +25,13 @@ WITH loaded AS (
     SELECT 'traffic' AS domain, 'incidents' AS source, COUNT(*) AS n_rows, 0 AS n_incomplete FROM traffic.incidents
 ),
 refused AS (
-    SELECT 'clinical' AS domain, 'lung_nutrition' AS source, COUNT(*) AS n_refused
+    SELECT 'clinical' AS domain, 'lung_nutrition' AS source, COUNT(DISTINCT row_number) AS n_refused
     FROM clinical.lung_nutrition_quarantine
+    WHERE load = (SELECT MAX(load) FROM clinical.lung_nutrition_quarantine)
     UNION ALL
-    SELECT 'clinical' AS domain, 'kidney_transplant' AS source, COUNT(*) AS n_refused
+    SELECT 'clinical' AS domain, 'kidney_transplant' AS source, COUNT(DISTINCT row_number) AS n_refused
     FROM clinical.kidney_transplant_quarantine
+    WHERE load = (SELECT MAX(load) FROM clinical.kidney_transplant_quarantine)
 )
 SELECT
     l.domain,

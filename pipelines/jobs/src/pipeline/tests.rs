@@ -114,7 +114,8 @@ fn a_check_must_be_a_query() {
 
 #[test]
 fn a_folder_without_steps_and_an_odd_file_name_are_refused() {
-    let dir = folder(&[("p/pipeline.toml", "name = \"p\""), ("q/pipeline.toml", "name = \"q\""), ("q/My Step.sql", "")]);
+    let dir =
+        folder(&[("p/pipeline.toml", "name = \"p\""), ("q/pipeline.toml", "name = \"q\""), ("q/My Step.sql", "")]);
     assert!(load(&dir, "p").unwrap_err().to_string().contains("no step"));
     assert!(load(&dir, "q").unwrap_err().to_string().contains("the step's name `My Step` must be"));
     assert_eq!(load(&dir, "nowhere").unwrap_err().code(), "CW0607");

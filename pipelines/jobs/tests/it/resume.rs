@@ -1,0 +1,106 @@
+//! An interrupted run goes on where it stopped, as long as what it has done still holds.
+
+use std::sync::Arc;
+
+use causeway_core::Cancel;
+use causeway_jobs::StepStatus::{Cancelled, DoneBefore, Failed, NotStarted, Succeeded};
+use causeway_jobs::{RunEvent, RunOutcome};
+use causeway_model::{NewRun, NewStep, RunId, RunKind, RunState, StepState};
+
+use crate::lab::{Lab, statuses};
+
+#[tokio::test]
+async fn a_failed_run_is_resumed_under_its_own_id() {
+    let lab = Lab::new().await;
+    lab.pipeline(&[
+        ("10_a", "CREATE OR REPLACE TABLE main.a AS SELECT 1 AS x"),
+        ("20_b", "CREATE OR REPLACE TABLE main.b AS SELECT a.x FROM main.a AS a JOIN main.outside AS o ON o.x = a.x"),
+    ]);
+    let first = lab.run().await;
+    assert_eq!(statuses(&first), [("10_a", Succeeded), ("20_b", Failed)]);
+    lab.execute("CREATE TABLE main.outside AS SELECT 1 AS x").await;
+    let second = lab.run().await;
+    assert_eq!((&second.run, second.resumed, second.outcome), (&first.run, true, RunOutcome::Succeeded));
+    assert_eq!(statuses(&second), [("10_a", DoneBefore), ("20_b", Succeeded)]);
+    assert_eq!(lab.n_versions("a").await, 1);
+    let third = lab.run().await;
+    assert!(third.run != first.run && third.nothing_to_do);
+}
+
+#[tokio::test]
+async fn a_changed_file_or_step_begins_a_new_run() {
+    let lab = Lab::new().await;
+    lab.pipeline(&[
+        ("10_a", "COPY INTO main.a FROM 'a.csv' WITH (mode => 'overwrite')"),
+        ("20_b", "CREATE OR REPLACE TABLE main.b AS SELECT x FROM main.missing"),
+    ]);
+    lab.write("a.csv", "x\n1\n2\n");
+    let first = lab.run().await;
+    assert_eq!(statuses(&first), [("10_a", Succeeded), ("20_b", Failed)]);
+    lab.write("a.csv", "x\n5\n");
+    let second = lab.run().await;
+    assert!(!second.resumed && second.run != first.run);
+    assert_eq!(statuses(&second), [("10_a", Succeeded), ("20_b", Failed)]);
+    assert_eq!(lab.query("SELECT x FROM main.a").await, "5");
+    lab.write("20_b.sql", "CREATE OR REPLACE TABLE main.b AS SELECT x FROM main.a");
+    let third = lab.run().await;
+    assert!(!third.resumed && third.outcome == RunOutcome::Succeeded);
+}
+
+#[tokio::test]
+async fn a_cancelled_run_stops_and_can_be_resumed() {
+    let lab = Lab::new().await;
+    lab.pipeline(&[
+        ("10_a", "CREATE OR REPLACE TABLE main.a AS SELECT 1 AS x"),
+        ("20_b", "CREATE OR REPLACE TABLE main.b AS SELECT x FROM main.a"),
+        ("30_c", "CREATE OR REPLACE TABLE main.c AS SELECT x FROM main.b"),
+    ]);
+    let cancel = Cancel::default();
+    let stop = cancel.clone();
+    let events = Arc::new(move |event| {
+        if matches!(&event, RunEvent::StepProgress { .. } | RunEvent::StepFinished(_)) {
+            stop.cancel();
+        }
+    });
+    let runner = lab.runner().with_cancel(cancel).with_events(events);
+    let first = runner.run(&lab.load()).await.unwrap();
+    assert_eq!(first.outcome, RunOutcome::Cancelled);
+    let stopped: Vec<_> = statuses(&first).into_iter().map(|(_, status)| status).collect();
+    assert!(matches!(stopped[0], Succeeded | Cancelled) && stopped[1..] == [NotStarted, NotStarted], "{stopped:?}");
+    assert_eq!(lab.catalog().run(&first.run).await.unwrap().state, RunState::Failed);
+    let second = lab.run().await;
+    assert_eq!((&second.run, second.resumed, second.outcome), (&first.run, true, RunOutcome::Succeeded));
+}
+
+#[tokio::test]
+async fn a_step_left_in_doubt_is_finished_before_a_changed_pipeline_runs() {
+    let lab = Lab::new().await;
+    lab.execute("CREATE TABLE main.t AS SELECT CAST(0 AS BIGINT) AS x").await;
+    let sql = "INSERT INTO main.t SELECT CAST(1 AS BIGINT)";
+    let run = RunId("00000000-0000-7000-8000-000000000000".to_owned());
+    let new = NewRun {
+        id: run.clone(),
+        kind: RunKind::Pipeline,
+        pipeline: Some("p".to_owned()),
+        pipeline_digest: Some("another".to_owned()),
+        engine_version: "test".to_owned(),
+    };
+    lab.catalog().begin_run(&new).await.unwrap();
+    let step = NewStep {
+        run: run.clone(),
+        ordinal: 0,
+        name: "10_add".to_owned(),
+        kind: "insert".to_owned(),
+        sql: sql.to_owned(),
+        fingerprint: "f".to_owned(),
+        seed: 0,
+        inputs: Vec::new(),
+    };
+    lab.catalog().begin_step(&step).await.unwrap();
+    lab.pipeline(&[("20_b", "CREATE OR REPLACE TABLE main.b AS SELECT COUNT(*) AS n FROM main.t")]);
+    assert_eq!(lab.run().await.outcome, RunOutcome::Succeeded);
+    assert_eq!(lab.query("SELECT n FROM main.b").await, "2");
+    let settled = lab.catalog().step(&run, "10_add").await.unwrap().unwrap();
+    assert_eq!(settled.state, StepState::Succeeded);
+    assert_eq!(lab.catalog().run(&run).await.unwrap().state, RunState::Failed);
+}
