@@ -1,3 +1,45 @@
-//! Under construction.
+//! The SQL front door: text in, rows or a recorded change out.
+//!
+//! ```text
+//! text ─ gate ─ parse ─ prepare calls ─ resolve & pin ─ plan ─┬─ rows
+//!                                                             └─ write once ─ record with lineage
+//! ```
+//!
+//! [`Engine`] is the only way to a DataFusion session. Operators of `causeway-all` stand in FROM as
+//! relations; their options, columns and lineage come from their specs. A changing statement is a
+//! step of a run: its inputs are pinned by version, its Delta commit is marked, and versions, column
+//! lineage and metrics are recorded in one catalog transaction.
+//!
+//! Where to look next: [`Engine::execute`] for one statement, [`Engine::run_step`] for a pipeline's
+//! step, [`SystemRelations`] for what `causeway-system` adds.
+
+mod analyse;
 mod api;
-pub use api::*;
+mod call;
+mod change;
+mod dml;
+mod engine;
+mod error;
+mod exec;
+mod gate;
+mod limits;
+mod lineage;
+mod node;
+mod parse;
+mod plan;
+mod relations;
+mod resolve;
+mod running;
+mod session;
+mod system;
+mod types;
+
+pub use api::{
+    EngineConfig, Outcome, ProgressEvent, ProgressSink, Rows, StatementContext, StatementInfo, StatementKind, StepReport,
+    StepRequest,
+};
+pub use engine::Engine;
+pub use error::{EngineError, ErrorKind, Position, Result};
+pub use gate::Limits;
+pub use system::{SystemFunction, SystemRelations};
+pub use types::sql_type;

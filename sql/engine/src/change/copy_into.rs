@@ -1,0 +1,260 @@
+//! COPY INTO: a file loaded into a table under its contract.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+use causeway_ingest::{digest, ingest, Contract, Format, Mode, Report, Request};
+use causeway_lake::Commit;
+use causeway_model::{
+    Column, DatasetPolicy, DatasetVersion, EdgeKind, EdgeSource, IngestedFile, LineageEdge, NewFile, StepOutcome,
+};
+
+use crate::api::ProgressEvent;
+use crate::error::{EngineError, ErrorKind, Result};
+use crate::parse::{CopyInto, DEFAULT_SCHEMA};
+
+use super::outcome::{kept_edges, output_version, Described};
+use super::target::Target;
+use super::{Change, Done, Prepared, Task};
+
+/// The key under which the file stands among the inputs.
+const FILE: &str = "file";
+
+/// A file on its way into a table.
+pub(super) struct Load {
+    path: PathBuf,
+    shown: String,
+    contract: Contract,
+    mode: Mode,
+    quarantine: Target,
+}
+
+impl Change<'_> {
+    pub(super) async fn copy_into(&self, copy: &CopyInto) -> Result<Prepared> {
+        let options = Options::read(copy)?;
+        let base_dir = self.engine.base_dir(&self.request.context);
+        let path = self.engine.readable(&copy.path, base_dir)?;
+        let contract = match &options.contract {
+            Some(contract) => {
+                let path = self.engine.readable(contract, base_dir)?;
+                let text = std::fs::read_to_string(&path).map_err(|error| {
+                    EngineError::new(ErrorKind::Storage, format!("contract `{contract}` cannot be read: {}", error.kind()))
+                })?;
+                Contract::parse(&text, contract)?
+            }
+            None => Contract::infer(&path, &Format::default())?,
+        };
+        if let Some(table) = contract.table().filter(|table| *table != copy.table.to_string()) {
+            return Err(EngineError::new(ErrorKind::Plan, format!("the contract is for `{table}`, not for `{}`", copy.table)));
+        }
+        let target = Target::find(self.engine, &copy.table).await?;
+        let quarantine = Target::find(self.engine, &copy.table.quarantine()).await?;
+        let file = self.register(&path, &copy.path, &contract).await?;
+        let loaded = digest_of(&file);
+        let contract_digest = contract.digest();
+        if options.mode != Mode::Overwrite
+            && self.engine.catalog().is_ingested(&copy.table, loaded, &contract_digest).await?
+        {
+            return Ok(Prepared::nothing().warning(format!("`{}` was loaded before and is not loaded again", copy.path)));
+        }
+        let load = Load { path, shown: copy.path.clone(), contract, mode: options.mode, quarantine };
+        Ok(Prepared {
+            inputs: BTreeMap::from([(FILE.to_owned(), file)]),
+            views: Vec::new(),
+            depends_on: vec![format!("contract={contract_digest}")],
+            target: Some(target),
+            task: Task::Load(Box::new(load)),
+            warnings: Vec::new(),
+        })
+    }
+
+    /// Records the file that is about to be read.
+    async fn register(&self, path: &std::path::Path, shown: &str, contract: &Contract) -> Result<DatasetVersion> {
+        let (digest, n_bytes) = digest(path)?;
+        let columns = contract.sources().into_iter().map(|(source, column)| Column { name: source, ..column }).collect();
+        let n_bytes = i64::try_from(n_bytes).unwrap_or(i64::MAX);
+        let id = self.engine.catalog().register_file(&NewFile { path: shown.to_owned(), digest, n_bytes, columns }).await?;
+        Ok(self.engine.catalog().version_by_id(id).await?)
+    }
+}
+
+fn digest_of(file: &DatasetVersion) -> &str {
+    file.digest.as_deref().unwrap_or_default()
+}
+
+/// The options of `COPY INTO … WITH (…)`.
+struct Options {
+    contract: Option<String>,
+    mode: Mode,
+}
+
+impl Options {
+    fn read(copy: &CopyInto) -> Result<Self> {
+        let mut options = Self { contract: None, mode: Mode::Append };
+        for (name, value) in &copy.options {
+            match (name.as_str(), value.as_str()) {
+                ("contract", path) => options.contract = Some(path.to_owned()),
+                ("mode", "append") => options.mode = Mode::Append,
+                ("mode", "merge") => options.mode = Mode::Merge,
+                ("mode", "overwrite") => options.mode = Mode::Overwrite,
+                ("mode", _) => {
+                    return Err(EngineError::new(ErrorKind::Plan, "mode of COPY INTO must be 'append', 'merge' or 'overwrite'"));
+                }
+                (unknown, _) => {
+                    let error = EngineError::new(ErrorKind::Plan, format!("COPY INTO has no option `{unknown}`"));
+                    return Err(match causeway_core::nearest(unknown, ["contract", "mode"]) {
+                        Some(nearest) => error.with_hint(format!("did you mean `{nearest}`?")),
+                        None => error.with_hint("its options are contract and mode"),
+                    });
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+impl Load {
+    /// Loads the file: first the refused rows, then the table; each commit is marked, so that a
+    /// repetition after a crash adds only what is missing.
+    pub(super) async fn perform(
+        self,
+        change: &Change<'_>,
+        inputs: &BTreeMap<String, DatasetVersion>,
+        target: Option<Target>,
+    ) -> Result<Done> {
+        let (Some(target), Some(file)) = (target, inputs.get(FILE)) else {
+            return Err(EngineError::new(ErrorKind::Internal, "a load without a target"));
+        };
+        let report = self.ingest(change, &target).await?;
+        let outcome = self.outcome(&target, file, &report);
+        Ok(Done { outcome, warnings: report.warnings })
+    }
+
+    async fn ingest(&self, change: &Change<'_>, target: &Target) -> Result<Report> {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let watch = Watch::new(change, &cancelled);
+        let progress = Arc::clone(&change.request.context.progress);
+        let request = Request {
+            table: target.name.clone(),
+            path: self.path.clone(),
+            display_path: self.shown.clone(),
+            contract: self.contract.clone(),
+            mode: self.mode,
+            table_location: target.location.clone(),
+            quarantine_location: self.quarantine.location.clone(),
+            marker_prefix: change.marker().0,
+            threads: change.engine.config().threads,
+            memory_limit_bytes: change.engine.config().memory_limit_bytes,
+            progress: Arc::new(move |share, rows| {
+                progress(ProgressEvent::Share(share));
+                progress(ProgressEvent::RowsRead(rows));
+            }),
+            cancel: Arc::clone(&cancelled),
+        };
+        let report = ingest(change.engine.lake(), &request).await;
+        drop(watch);
+        Ok(report?)
+    }
+
+    fn outcome(&self, target: &Target, file: &DatasetVersion, report: &Report) -> StepOutcome {
+        let mut outcome = StepOutcome {
+            schemas: (target.name.schema == DEFAULT_SCHEMA).then(|| DEFAULT_SCHEMA.to_owned()).into_iter().collect(),
+            rows_in: i64::try_from(report.rows_read).ok(),
+            rows_out: i64::try_from(report.rows_loaded).ok(),
+            rows_quarantined: i64::try_from(report.rows_quarantined).ok(),
+            ..StepOutcome::default()
+        };
+        let columns = self.contract.columns();
+        self.add_output(&mut outcome, target, &report.loaded, columns, self.contract.policy(), self.copied(file));
+        if let Some(commit) = &report.quarantine {
+            let schema = causeway_ingest::quarantine_schema();
+            let columns = schema.fields().iter().map(|field| crate::types::column_of(field)).collect();
+            let policy = self.contract.quarantine_policy();
+            self.add_output(&mut outcome, &self.quarantine, commit, columns, policy, raw_edges(file));
+        }
+        outcome.ingested.push(IngestedFile {
+            table: target.name.clone(),
+            digest: digest_of(file).to_owned(),
+            contract_digest: self.contract.digest(),
+            file: file.id,
+        });
+        outcome
+    }
+
+    fn add_output(
+        &self,
+        outcome: &mut StepOutcome,
+        target: &Target,
+        commit: &Commit,
+        mut columns: Vec<Column>,
+        policy: DatasetPolicy,
+        edges: Vec<(String, EdgeSource, EdgeKind)>,
+    ) {
+        let output = outcome.outputs.len();
+        for column in &mut columns {
+            column.identifying |= policy.identifying.contains(&column.name);
+        }
+        let previous = target.newest.as_ref().filter(|_| self.mode != Mode::Overwrite || target.name == self.quarantine.name);
+        let added = edges.into_iter().map(|(column, source, kind)| LineageEdge {
+            output,
+            column: Some(column),
+            source,
+            kind,
+            masking: false,
+        });
+        outcome.lineage.extend(added);
+        if let Some(previous) = previous {
+            outcome.lineage.extend(kept_edges(previous, &columns, output));
+        }
+        outcome.outputs.push(output_version(target, commit, Described { columns, policy }, previous));
+    }
+
+    /// Every column of the table is a column of the file, read as its type.
+    fn copied(&self, file: &DatasetVersion) -> Vec<(String, EdgeSource, EdgeKind)> {
+        self.contract
+            .sources()
+            .into_iter()
+            .map(|(source, column)| (column.name, EdgeSource::Column { version: file.id, column: source }, EdgeKind::Identity))
+            .collect()
+    }
+}
+
+/// The raw text of a refused row holds all columns of the file.
+fn raw_edges(file: &DatasetVersion) -> Vec<(String, EdgeSource, EdgeKind)> {
+    file.columns
+        .iter()
+        .map(|column| {
+            let source = EdgeSource::Column { version: file.id, column: column.name.clone() };
+            ("raw".to_owned(), source, EdgeKind::Transformation)
+        })
+        .collect()
+}
+
+/// Passes a cancellation on to the ingest's threads, and cancels them when dropped.
+struct Watch {
+    cancelled: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Watch {
+    fn new(change: &Change<'_>, cancelled: &Arc<AtomicBool>) -> Self {
+        let owner = change.request.context.cancel.clone();
+        let flag = Arc::clone(cancelled);
+        let task = tokio::spawn(async move {
+            while !owner.is_cancelled() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            flag.store(true, Ordering::Relaxed);
+        });
+        Self { cancelled: Arc::clone(cancelled), task }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+}

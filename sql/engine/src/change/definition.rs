@@ -1,0 +1,139 @@
+//! CREATE TABLE with columns, CREATE VIEW, CREATE SCHEMA, DROP: changes without rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use causeway_model::{DatasetKind, DatasetVersion, OutputVersion, StepOutcome, TableName};
+use datafusion::logical_expr::{DdlStatement, LogicalPlan};
+use datafusion::sql::parser::Statement as DfStatement;
+use datafusion::sql::sqlparser::ast::{CreateTable, Query, Statement as SqlStatement};
+use sha2::{Digest, Sha256};
+
+use crate::call::prepare;
+use crate::error::{EngineError, ErrorKind, Result};
+use crate::parse::{CreateMode, DEFAULT_SCHEMA};
+use crate::session::PlanningContext;
+
+use super::outcome::{describe, edges};
+use super::target::{check_column_names, check_schema, Target};
+use super::{operator_versions, Change, Prepared, Task};
+
+impl Change<'_> {
+    /// A table with columns and no rows is the result of a query with no rows.
+    pub(super) async fn create_table(
+        &self,
+        name: &TableName,
+        create: CreateMode,
+        definition: &CreateTable,
+    ) -> Result<Prepared> {
+        let tables = std::collections::HashMap::new();
+        let planning = PlanningContext { state: &self.state, tables: &tables };
+        let statement = DfStatement::Statement(Box::new(SqlStatement::CreateTable(definition.clone())));
+        let plan = planning.plan(statement)?;
+        let LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(table)) = plan else {
+            return Err(EngineError::new(ErrorKind::Unsupported, "this form of CREATE TABLE is not offered"));
+        };
+        let constraints = table.constraints.iter().next().is_some();
+        if constraints || !table.column_defaults.is_empty() {
+            return Err(EngineError::new(ErrorKind::Unsupported, "keys, constraints and defaults are not offered in CREATE TABLE")
+                .with_hint("state them in the contract of a COPY INTO"));
+        }
+        let schema = Arc::clone(table.input.schema().inner());
+        check_column_names(schema.fields().iter().map(|field| field.name().as_str()))?;
+        match Target::create(self.engine, name, create).await? {
+            Some(target) => self.empty_table(target, &table.input).await,
+            None => Ok(Prepared::nothing()),
+        }
+    }
+
+    pub(super) async fn create_view(&self, name: &TableName, create: CreateMode, query: &Query) -> Result<Prepared> {
+        check_schema(self.engine, &name.schema).await?;
+        if let Some(dataset) = self.engine.catalog().dataset(name).await? {
+            match (dataset.kind, create) {
+                (DatasetKind::View, CreateMode::Replace) => {}
+                (DatasetKind::View, CreateMode::Keep) => return Ok(Prepared::nothing()),
+                _ => {
+                    return Err(EngineError::new(ErrorKind::AlreadyExists, format!("`{name}` exists already"))
+                        .with_hint("use CREATE OR REPLACE VIEW for a view; DROP TABLE first for a table"));
+                }
+            }
+        }
+        let mut prepared_query = Box::new(query.clone());
+        let references = prepare(&mut prepared_query)?;
+        let resolved = self.resolve(&references, &[]).await?;
+        let planned = self.engine.plan(&self.state, &resolved, prepared_query, Box::new(Ok), true).await?;
+        let inputs = resolved.register_files(self.engine).await?;
+        let sql = query.to_string();
+        let outcome = self.view_outcome(name, sql, &planned, &inputs, &resolved.subject_keys());
+        Ok(Prepared {
+            inputs,
+            views: resolved.views.clone(),
+            depends_on: operator_versions(&references),
+            target: None,
+            task: Task::Record(Box::new(outcome)),
+            warnings: Vec::new(),
+        })
+    }
+
+    fn view_outcome(
+        &self,
+        name: &TableName,
+        sql: String,
+        planned: &crate::plan::Planned,
+        inputs: &BTreeMap<String, DatasetVersion>,
+        subject_keys: &BTreeMap<String, String>,
+    ) -> StepOutcome {
+        let lineage = planned.lineage.clone().unwrap_or_default();
+        let described = describe(&planned.physical.schema(), &lineage, inputs, subject_keys);
+        let output = OutputVersion {
+            name: name.clone(),
+            kind: DatasetKind::View,
+            location: String::new(),
+            digest: Some(hex::encode(Sha256::digest(sql.as_bytes()))),
+            view_sql: Some(sql),
+            policy: Some(described.policy),
+            version: 0,
+            n_rows: None,
+            n_bytes: None,
+            n_files: None,
+            columns: described.columns,
+            previous: None,
+        };
+        StepOutcome {
+            outputs: vec![output],
+            schemas: (name.schema == DEFAULT_SCHEMA).then(|| DEFAULT_SCHEMA.to_owned()).into_iter().collect(),
+            lineage: edges(&lineage, inputs, 0),
+            ..StepOutcome::default()
+        }
+    }
+
+    pub(super) async fn create_schema(&self, name: &str, if_not_exists: bool) -> Result<Prepared> {
+        if matches!(name, "system" | "file") {
+            return Err(EngineError::new(ErrorKind::Refused, format!("schema `{name}` belongs to the system")));
+        }
+        let exists = self.engine.catalog().schemas().await?.iter().any(|schema| schema == name);
+        if exists && !if_not_exists {
+            return Err(EngineError::new(ErrorKind::AlreadyExists, format!("schema `{name}` exists already"))
+                .with_hint("use CREATE SCHEMA IF NOT EXISTS"));
+        }
+        let outcome = StepOutcome { schemas: vec![name.to_owned()], ..StepOutcome::default() };
+        Ok(Prepared { task: Task::Record(Box::new(outcome)), ..Prepared::nothing() })
+    }
+
+    pub(super) async fn drop_datasets(&self, view: bool, names: &[TableName], if_exists: bool) -> Result<Prepared> {
+        let wanted = if view { DatasetKind::View } else { DatasetKind::Table };
+        let mut outcome = StepOutcome::default();
+        for name in names {
+            match self.engine.catalog().dataset(name).await? {
+                Some(dataset) if dataset.kind == wanted => outcome.dropped.push(dataset.id),
+                Some(_) => {
+                    let (is, verb) = if view { ("a table", "DROP TABLE") } else { ("a view", "DROP VIEW") };
+                    return Err(EngineError::new(ErrorKind::Plan, format!("`{name}` is {is}")).with_hint(format!("use {verb}")));
+                }
+                None if if_exists => {}
+                None => return Err(self.engine.unknown_table(name).await),
+            }
+        }
+        Ok(Prepared { task: Task::Record(Box::new(outcome)), ..Prepared::nothing() })
+    }
+}

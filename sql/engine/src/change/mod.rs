@@ -1,0 +1,339 @@
+//! A statement that changes something, as one step of a run: prepare, pin, do once, record.
+//!
+//! ```text
+//! earlier attempt? ──landed──> record it
+//!        │no
+//!     prepare ──same fingerprint──> up to date
+//!        │
+//!   begin (inputs pinned) ─> write (one Delta commit, marked) ─> complete (one transaction)
+//! ```
+
+#[path = "copy_into_wait.rs"]
+mod copy_into;
+mod copy_to;
+mod definition;
+mod outcome;
+mod rows;
+mod target;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use causeway_lake::{Commit, Marker};
+use causeway_model::{DatasetVersion, NewStep, Step, StepId, StepOutcome, StepState, TableName, VersionId};
+use datafusion::execution::session_state::SessionState;
+use sha2::{Digest, Sha256};
+
+use crate::api::{StatementKind, StepReport, StepRequest};
+use crate::call::References;
+use crate::engine::Engine;
+use crate::error::{EngineError, Result};
+use crate::limits::within;
+use crate::parse::{Parsed, Statement};
+use crate::resolve::{Lookup, Resolved};
+use crate::running::Running;
+
+use copy_into::Load;
+use copy_to::Export;
+use rows::Write;
+use target::Target;
+
+/// A changing statement on its way.
+pub(crate) struct Change<'a> {
+    engine: &'a Engine,
+    request: &'a StepRequest,
+    parsed: Parsed,
+    state: SessionState,
+    running: Arc<Running>,
+}
+
+/// A change ready to be done.
+struct Prepared {
+    /// The inputs by the reference their scans carry.
+    inputs: BTreeMap<String, DatasetVersion>,
+    views: Vec<VersionId>,
+    /// What besides text, inputs and seed decides the result.
+    depends_on: Vec<String>,
+    target: Option<Target>,
+    task: Task,
+    warnings: Vec<String>,
+}
+
+enum Task {
+    Write(Box<Write>),
+    Load(Box<Load>),
+    Export(Box<Export>),
+    /// A change of the catalog alone.
+    Record(Box<StepOutcome>),
+}
+
+/// What a task did.
+#[derive(Default)]
+struct Done {
+    outcome: StepOutcome,
+    warnings: Vec<String>,
+}
+
+impl Change<'_> {
+    /// Runs a parsed statement as a step.
+    pub(crate) async fn run(engine: &Engine, request: &StepRequest, parsed: Parsed) -> Result<StepReport> {
+        let started = Instant::now();
+        let (state, running) = engine.session(&request.context);
+        let change = Change { engine, request, parsed, state, running };
+        let earlier = engine.catalog().step(&request.run, &request.name).await?;
+        if let Some(step) = earlier.as_ref().filter(|step| step.state == StepState::Succeeded) {
+            return change.report_of(step).await;
+        }
+        let (prepared, landed) = match change.prepare_after(earlier.as_ref()).await {
+            Ok(ready) => ready,
+            Err(error) => return Err(change.refuse(error).await),
+        };
+        if landed.is_none() && !request.force {
+            if let Some(report) = change.skip_if_up_to_date(&prepared).await? {
+                return Ok(report);
+            }
+        }
+        change.perform(prepared, landed, started).await
+    }
+
+    fn kind(&self) -> StatementKind {
+        self.parsed.statement.kind()
+    }
+
+    /// Returns the name of this step's commit in the lake, the same for every attempt.
+    fn marker(&self) -> Marker {
+        Marker(format!("causeway/{}/{}", self.request.run, self.request.name))
+    }
+
+    fn lookup<'b>(&'b self, pinned: &'b [DatasetVersion]) -> Lookup<'b> {
+        Lookup { engine: self.engine, state: &self.state, base_dir: self.engine.base_dir(&self.request.context), pinned }
+    }
+
+    /// Prepares the change. After an attempt that did not end, its pinned inputs are taken again
+    /// if its commit has landed.
+    async fn prepare_after(&self, earlier: Option<&Step>) -> Result<(Prepared, Option<Commit>)> {
+        if let Some(step) = earlier.filter(|step| matches!(step.state, StepState::Running | StepState::Failed)) {
+            let mut pinned = Vec::with_capacity(step.inputs.len());
+            for input in &step.inputs {
+                pinned.push(self.engine.catalog().version_by_id(*input).await?);
+            }
+            if let Ok(prepared) = self.prepare(&pinned).await {
+                if let Some(commit) = self.landed(&prepared).await? {
+                    return Ok((prepared, Some(commit)));
+                }
+            }
+        }
+        Ok((self.prepare(&[]).await?, None))
+    }
+
+    async fn landed(&self, prepared: &Prepared) -> Result<Option<Commit>> {
+        match (&prepared.task, &prepared.target) {
+            (Task::Write(_), Some(target)) => Ok(self.engine.lake().committed(&target.location, &self.marker()).await?),
+            _ => Ok(None),
+        }
+    }
+
+    async fn prepare(&self, pinned: &[DatasetVersion]) -> Result<Prepared> {
+        match &self.parsed.statement {
+            Statement::CreateTableAs { name, create, query } => self.create_table_as(name, *create, query, pinned).await,
+            Statement::CreateTable { name, create, definition } => self.create_table(name, *create, definition).await,
+            Statement::CreateView { name, create, query } => self.create_view(name, *create, query).await,
+            Statement::CreateSchema { name, if_not_exists } => self.create_schema(name, *if_not_exists).await,
+            Statement::Drop { view, names, if_exists } => self.drop_datasets(*view, names, *if_exists).await,
+            Statement::Insert(insert) => self.insert(insert, pinned).await,
+            Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_) => self.rewrite(pinned).await,
+            Statement::CopyInto(copy) => self.copy_into(copy).await,
+            Statement::CopyTo(copy) => self.copy_to(copy, pinned).await,
+            Statement::Query(_) | Statement::Explain(_) | Statement::Prepare { .. } | Statement::Execute { .. } => {
+                Err(EngineError::new(crate::error::ErrorKind::Plan, "a query changes nothing and cannot be a step")
+                    .with_hint("store its result: CREATE OR REPLACE TABLE schema.table AS SELECT …"))
+            }
+        }
+    }
+
+    /// Resolves what a query reads.
+    async fn resolve(&self, references: &References, pinned: &[DatasetVersion]) -> Result<Arc<Resolved>> {
+        Ok(Arc::new(self.lookup(pinned).resolve(references).await?))
+    }
+
+    /// Returns the digest of all the result depends on. The version of the target itself is left
+    /// out: the runner forces a step whose target was written anew before it.
+    fn fingerprint(&self, prepared: &Prepared) -> String {
+        let mut digest = Sha256::new();
+        digest.update(self.kind().name());
+        digest.update([0]);
+        digest.update(self.parsed.sql.as_bytes());
+        digest.update(self.request.context.seed.0.to_le_bytes());
+        let target = prepared.target.as_ref().and_then(|target| target.dataset.as_ref()).map(|dataset| dataset.id);
+        for (key, version) in &prepared.inputs {
+            if Some(version.dataset) != target {
+                digest.update(format!("\0{key}={}", version.id.0));
+            }
+        }
+        for view in &prepared.views {
+            digest.update(format!("\0view={}", view.0));
+        }
+        for dependency in &prepared.depends_on {
+            digest.update(format!("\0{dependency}"));
+        }
+        hex::encode(digest.finalize())
+    }
+
+    fn new_step(&self, prepared: &Prepared) -> NewStep {
+        let inputs: BTreeSet<VersionId> =
+            prepared.inputs.values().map(|version| version.id).chain(prepared.views.iter().copied()).collect();
+        NewStep { fingerprint: self.fingerprint(prepared), inputs: inputs.into_iter().collect(), ..self.bare_step() }
+    }
+
+    fn bare_step(&self) -> NewStep {
+        NewStep {
+            run: self.request.run.clone(),
+            ordinal: self.request.ordinal,
+            name: self.request.name.clone(),
+            kind: self.kind().name().to_owned(),
+            sql: self.parsed.sql.clone(),
+            fingerprint: String::new(),
+            seed: i64::from_le_bytes(self.request.context.seed.0.to_le_bytes()),
+            inputs: Vec::new(),
+        }
+    }
+
+    /// Skips the step if nothing it depends on has changed since it last succeeded in this pipeline
+    /// and its table was not changed from outside.
+    async fn skip_if_up_to_date(&self, prepared: &Prepared) -> Result<Option<StepReport>> {
+        let Some(pipeline) = &self.request.pipeline else { return Ok(None) };
+        let catalog = self.engine.catalog();
+        let Some(last) = catalog.last_success(pipeline, &self.request.name).await? else { return Ok(None) };
+        let step = self.new_step(prepared);
+        if last.fingerprint != step.fingerprint || !self.is_untouched(prepared, pipeline).await? {
+            return Ok(None);
+        }
+        catalog.skip_step(&step, StepState::UpToDate).await?;
+        let mut report = StepReport::nothing(self.kind());
+        report.state = StepState::UpToDate;
+        for version in &last.outputs {
+            report.outputs.extend(self.named(*version).await?);
+        }
+        Ok(Some(report))
+    }
+
+    /// Returns true if the newest version of the target was made by this pipeline.
+    async fn is_untouched(&self, prepared: &Prepared, pipeline: &str) -> Result<bool> {
+        let Some(target) = &prepared.target else { return Ok(matches!(prepared.task, Task::Record(_))) };
+        let Some(dataset) = &target.dataset else { return Ok(false) };
+        let Some(newest) = self.engine.catalog().latest_version(dataset.id).await? else { return Ok(false) };
+        let Some(step) = newest.step else { return Ok(false) };
+        let step = self.engine.catalog().step_by_id(step).await?;
+        Ok(self.engine.catalog().run(&step.run).await?.pipeline.as_deref() == Some(pipeline))
+    }
+
+    async fn perform(&self, prepared: Prepared, landed: Option<Commit>, started: Instant) -> Result<StepReport> {
+        let catalog = self.engine.catalog();
+        let step = catalog.begin_step(&self.new_step(&prepared)).await?;
+        let mut warnings = prepared.warnings.clone();
+        let work = self.work(prepared, landed);
+        let done = match within(work, &self.request.context.cancel, self.engine.config().timeout).await {
+            Ok(done) => done,
+            Err(error) => return Err(self.fail(step.id, step.attempt, error).await),
+        };
+        let mut outcome = done.outcome;
+        outcome.operators = self.running.operators();
+        outcome.duration_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        match catalog.complete_step(step.id, step.attempt, &outcome).await {
+            Ok(_) => {
+                warnings.extend(done.warnings);
+                Ok(self.report(&outcome, warnings, started.elapsed()))
+            }
+            Err(error) => Err(self.fail(step.id, step.attempt, error.into()).await),
+        }
+    }
+
+    async fn work(&self, prepared: Prepared, landed: Option<Commit>) -> Result<Done> {
+        match prepared.task {
+            Task::Write(write) => write.perform(self, &prepared.inputs, prepared.target, landed).await,
+            Task::Load(load) => load.perform(self, &prepared.inputs, prepared.target).await,
+            Task::Export(export) => export.perform(self, &prepared.inputs).await,
+            Task::Record(outcome) => Ok(Done { outcome: *outcome, warnings: Vec::new() }),
+        }
+    }
+
+    /// Records a failure; the first error is the one the user sees.
+    async fn fail(&self, step: StepId, attempt: i64, error: EngineError) -> EngineError {
+        match self.engine.catalog().fail_step(step, attempt, error.code(), &error.to_string()).await {
+            Ok(()) => error,
+            Err(second) => {
+                tracing::warn!(code = second.code(), "a failed step could not be recorded");
+                error
+            }
+        }
+    }
+
+    /// Records a statement that could not even be prepared.
+    async fn refuse(&self, error: EngineError) -> EngineError {
+        match self.engine.catalog().begin_step(&self.bare_step()).await {
+            Ok(step) => self.fail(step.id, step.attempt, error).await,
+            Err(_) => error,
+        }
+    }
+
+    fn report(&self, outcome: &StepOutcome, warnings: Vec<String>, duration: Duration) -> StepReport {
+        let count = |rows: Option<i64>| rows.and_then(|rows| u64::try_from(rows).ok());
+        StepReport {
+            kind: self.kind(),
+            state: StepState::Succeeded,
+            outputs: outcome.outputs.iter().map(|output| (output.name.clone(), output.version)).collect(),
+            rows_in: count(outcome.rows_in),
+            rows_out: count(outcome.rows_out),
+            rows_quarantined: count(outcome.rows_quarantined),
+            duration,
+            warnings,
+        }
+    }
+
+    /// Reports a step that this run has already done.
+    async fn report_of(&self, step: &Step) -> Result<StepReport> {
+        let count = |rows: Option<i64>| rows.and_then(|rows| u64::try_from(rows).ok());
+        let mut report = StepReport::nothing(self.kind());
+        for version in &step.outputs {
+            report.outputs.extend(self.named(*version).await?);
+        }
+        report.rows_in = count(step.rows_in);
+        report.rows_out = count(step.rows_out);
+        report.rows_quarantined = count(step.rows_quarantined);
+        report.duration = Duration::from_millis(count(step.duration_ms).unwrap_or(0));
+        Ok(report)
+    }
+
+    async fn named(&self, version: VersionId) -> Result<Option<(TableName, i64)>> {
+        let version = self.engine.catalog().version_by_id(version).await?;
+        let dataset = self.engine.catalog().dataset_by_id(version.dataset).await?;
+        Ok(Some((dataset.name, version.version)))
+    }
+}
+
+impl StepReport {
+    /// Returns the report of a step that did nothing.
+    pub(crate) fn nothing(kind: StatementKind) -> Self {
+        Self {
+            kind,
+            state: StepState::Succeeded,
+            outputs: Vec::new(),
+            rows_in: None,
+            rows_out: None,
+            rows_quarantined: None,
+            duration: Duration::ZERO,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// Names the operators a query calls with their versions: another version is another result.
+fn operator_versions(references: &References) -> Vec<String> {
+    references
+        .operators
+        .iter()
+        .filter_map(|name| crate::call::operator(name))
+        .map(|factory| format!("{}@{}", factory.spec().name, factory.spec().version))
+        .collect()
+}

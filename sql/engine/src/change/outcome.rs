@@ -1,0 +1,121 @@
+//! What a written table inherits from its inputs, and the lineage that is recorded with it.
+
+use std::collections::BTreeMap;
+
+use causeway_lake::Commit;
+use causeway_model::{
+    Column, DatasetKind, DatasetPolicy, DatasetVersion, EdgeKind, EdgeSource, LineageEdge, OutputVersion,
+};
+use datafusion::arrow::datatypes::Schema;
+
+use crate::lineage::{Origin, OriginSource, PlanLineage};
+use crate::types::column_of;
+
+use super::target::Target;
+
+/// The columns of an output with what they inherit.
+pub(super) struct Described {
+    pub(super) columns: Vec<Column>,
+    pub(super) policy: DatasetPolicy,
+}
+
+/// Describes the columns of a query's result. A column computed row by row from an identifying one
+/// is identifying; a copied column keeps its unit and meaning.
+pub(super) fn describe(
+    schema: &Schema,
+    lineage: &PlanLineage,
+    inputs: &BTreeMap<String, DatasetVersion>,
+    subject_keys: &BTreeMap<String, String>,
+) -> Described {
+    let mut policy = DatasetPolicy::default();
+    let mut columns: Vec<Column> = schema.fields().iter().map(|field| column_of(field)).collect();
+    for (column, (_, origins)) in columns.iter_mut().zip(&lineage.columns) {
+        for origin in origins.iter().filter(|origin| origin.kind.is_direct()) {
+            let OriginSource::Column { relation, column: name } = &origin.source else { continue };
+            let Some(source) = source_column(inputs, relation, name) else { continue };
+            if origin.kind == EdgeKind::Identity {
+                column.unit = column.unit.take().or_else(|| source.unit.clone());
+                column.meaning = column.meaning.take().or_else(|| source.meaning.clone());
+                if subject_keys.get(relation) == Some(name) {
+                    policy.subject_key.get_or_insert_with(|| column.name.clone());
+                }
+            }
+            column.identifying |= source.identifying && !origin.masking && origin.kind != EdgeKind::Aggregation;
+        }
+        if column.identifying {
+            policy.identifying.push(column.name.clone());
+        }
+    }
+    Described { columns, policy }
+}
+
+fn source_column<'a>(inputs: &'a BTreeMap<String, DatasetVersion>, relation: &str, name: &str) -> Option<&'a Column> {
+    inputs.get(relation)?.columns.iter().find(|column| column.name == name)
+}
+
+/// Turns a plan's lineage into the edges of output `output`.
+pub(super) fn edges(lineage: &PlanLineage, inputs: &BTreeMap<String, DatasetVersion>, output: usize) -> Vec<LineageEdge> {
+    let mut edges = Vec::new();
+    for (name, origins) in &lineage.columns {
+        edges.extend(origins.iter().map(|origin| edge(origin, Some(name.clone()), inputs, output)));
+    }
+    edges.extend(lineage.indirect.iter().map(|origin| edge(origin, None, inputs, output)));
+    edges.sort();
+    edges.dedup();
+    edges
+}
+
+fn edge(
+    origin: &Origin,
+    column: Option<String>,
+    inputs: &BTreeMap<String, DatasetVersion>,
+    output: usize,
+) -> LineageEdge {
+    let source = match &origin.source {
+        OriginSource::Column { relation, column } if source_column(inputs, relation, column).is_some() => {
+            inputs.get(relation).map_or(EdgeSource::Unknown, |version| EdgeSource::Column {
+                version: version.id,
+                column: column.clone(),
+            })
+        }
+        _ => EdgeSource::Unknown,
+    };
+    LineageEdge { output, column, source, kind: origin.kind, masking: origin.masking }
+}
+
+/// Returns the edges by which an appended table keeps the rows of its previous version.
+pub(super) fn kept_edges(previous: &DatasetVersion, columns: &[Column], output: usize) -> Vec<LineageEdge> {
+    let kept = columns.iter().filter(|column| previous.columns.iter().any(|old| old.name == column.name));
+    kept.map(|column| LineageEdge {
+        output,
+        column: Some(column.name.clone()),
+        source: EdgeSource::Column { version: previous.id, column: column.name.clone() },
+        kind: EdgeKind::Identity,
+        masking: false,
+    })
+    .collect()
+}
+
+/// Describes a committed table version for the catalog.
+pub(super) fn output_version(
+    target: &Target,
+    commit: &Commit,
+    described: Described,
+    previous: Option<&DatasetVersion>,
+) -> OutputVersion {
+    let count = |number: u64| i64::try_from(number).ok();
+    OutputVersion {
+        name: target.name.clone(),
+        kind: DatasetKind::Table,
+        location: target.location.clone(),
+        view_sql: None,
+        policy: Some(described.policy),
+        version: commit.version,
+        n_rows: count(commit.n_rows),
+        n_bytes: count(commit.n_bytes),
+        n_files: count(commit.n_files),
+        digest: None,
+        columns: described.columns,
+        previous: previous.map(|version| version.id),
+    }
+}

@@ -1,0 +1,335 @@
+//! CREATE TABLE AS, INSERT, UPDATE, DELETE and MERGE: rows of a query written to a table.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use causeway_lake::{Commit, Rewrite, TableOptions};
+use causeway_model::{DatasetVersion, StepOutcome, TableName};
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::{Column as DfColumn, ScalarValue};
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::{cast, lit, Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::{execute_stream, execute_stream_partitioned, ExecutionPlan};
+use datafusion::sql::sqlparser::ast::{Insert, Query};
+use futures::TryStreamExt;
+
+use crate::api::StatementKind;
+use crate::call::{prepare, References};
+use crate::dml::{self, Rewritten};
+use crate::error::{EngineError, ErrorKind, Result};
+use crate::lineage::PlanLineage;
+use crate::parse::{CreateMode, Statement, DEFAULT_SCHEMA};
+use crate::plan::{Planned, Shape};
+use crate::resolve::Resolved;
+
+use super::outcome::{describe, edges, kept_edges, output_version, Described};
+use super::target::{check_column_names, Target};
+use super::{operator_versions, Change, Done, Prepared, Task};
+
+/// Rows on their way into a table.
+pub(super) struct Write {
+    planned: Planned,
+    how: How,
+    subject_keys: BTreeMap<String, String>,
+    /// For UPDATE, DELETE and MERGE: counts the rows that change, and checks the join first.
+    rewritten: Option<(Rewritten, Arc<Resolved>)>,
+}
+
+/// How rows enter the table.
+enum How {
+    /// They become its content.
+    Replace,
+    /// They are added.
+    Append(Box<DatasetVersion>),
+    /// They become its content, computed from this version.
+    Change(Box<DatasetVersion>),
+}
+
+impl Change<'_> {
+    pub(super) async fn create_table_as(
+        &self,
+        name: &TableName,
+        create: CreateMode,
+        query: &Query,
+        pinned: &[DatasetVersion],
+    ) -> Result<Prepared> {
+        let Some(target) = Target::create(self.engine, name, create).await? else { return Ok(Prepared::nothing()) };
+        let shape: Shape = Box::new(|plan| {
+            check_column_names(plan.schema().fields().iter().map(|field| field.name().as_str()))?;
+            Ok(plan)
+        });
+        self.write(query, pinned, shape, target, How::Replace, None).await
+    }
+
+    pub(super) async fn insert(&self, insert: &Insert, pinned: &[DatasetVersion]) -> Result<Prepared> {
+        let inserted = dml::insert(insert)?;
+        let (target, _, newest) = Target::existing(self.engine, &inserted.table).await?;
+        let schema = self.schema_of(&target, &newest).await?;
+        let columns = inserted.columns;
+        let known: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        for column in &columns {
+            dml::known(column, &known, &inserted.table)?;
+        }
+        let shape: Shape = Box::new(move |plan| by_position(plan, &columns, &schema));
+        self.write(&inserted.rows, pinned, shape, target, How::Append(Box::new(newest)), None).await
+    }
+
+    /// UPDATE, DELETE and MERGE.
+    pub(super) async fn rewrite(&self, pinned: &[DatasetVersion]) -> Result<Prepared> {
+        let name = match &self.parsed.statement {
+            Statement::Update(update) => dml::target(&update.table.relation)?,
+            Statement::Delete(delete) => dml::target(dml::delete_table(delete)?)?,
+            Statement::Merge(merge) => dml::target(&merge.table)?,
+            _ => return Err(EngineError::new(ErrorKind::Internal, "not a change of rows")),
+        };
+        let (target, dataset, newest) = Target::existing(self.engine, &name).await?;
+        let base = pinned.iter().find(|version| version.dataset == dataset.id).cloned().unwrap_or(newest);
+        let columns: Vec<String> = base.columns.iter().map(|column| column.name.clone()).collect();
+        let rewritten = match &self.parsed.statement {
+            Statement::Update(update) => dml::update(update, &columns)?,
+            Statement::Delete(delete) => dml::delete(delete, &columns)?,
+            Statement::Merge(merge) => dml::merge(merge, &columns)?,
+            _ => return Err(EngineError::new(ErrorKind::Internal, "not a change of rows")),
+        };
+        let schema = self.schema_of(&target, &base).await?;
+        let shape: Shape = Box::new(move |plan| by_position(plan, &[], &schema));
+        let content = rewritten.content.clone();
+        let how = How::Change(Box::new(base));
+        self.write(&content, pinned, shape, target, how, Some(rewritten)).await.map_err(EngineError::without_position)
+    }
+
+    /// A table with columns and no rows.
+    pub(super) async fn empty_table(&self, target: Target, plan: &LogicalPlan) -> Result<Prepared> {
+        let physical = self.state.create_physical_plan(plan).await?;
+        let columns = plan.schema().fields().iter().map(|field| (field.name().clone(), BTreeSet::new())).collect();
+        let lineage = PlanLineage { columns, ..PlanLineage::default() };
+        let planned = Planned { physical, lineage: Some(lineage) };
+        let write = Write { planned, how: How::Replace, subject_keys: BTreeMap::new(), rewritten: None };
+        Ok(Prepared { target: Some(target), task: Task::Write(Box::new(write)), ..Prepared::nothing() })
+    }
+
+    async fn schema_of(&self, target: &Target, version: &DatasetVersion) -> Result<SchemaRef> {
+        let at = causeway_lake::At::Version(version.version);
+        Ok(self.engine.lake().snapshot_at(&target.location, &at).await?.schema())
+    }
+
+    async fn write(
+        &self,
+        query: &Query,
+        pinned: &[DatasetVersion],
+        shape: Shape,
+        target: Target,
+        how: How,
+        rewritten: Option<Rewritten>,
+    ) -> Result<Prepared> {
+        let mut query = Box::new(query.clone());
+        let mut references = prepare(&mut query)?;
+        if let Some(rewritten) = &rewritten {
+            references.extend(prepare(&mut rewritten.changed.clone())?);
+        }
+        let resolved = self.resolve(&references, pinned).await?;
+        let planned = self.engine.plan(&self.state, &resolved, query, shape, true).await?;
+        let inputs = resolved.register_files(self.engine).await?;
+        let write = Write {
+            planned,
+            how,
+            subject_keys: resolved.subject_keys(),
+            rewritten: rewritten.map(|rewritten| (rewritten, Arc::clone(&resolved))),
+        };
+        Ok(Prepared {
+            inputs,
+            views: resolved.views.clone(),
+            depends_on: operator_versions(&references),
+            target: Some(target),
+            task: Task::Write(Box::new(write)),
+            warnings: Vec::new(),
+        })
+    }
+
+    /// Runs a query that returns few rows and returns its first value, if it has a row.
+    async fn scalar(&self, query: &Query, resolved: &Arc<Resolved>) -> Result<Option<i64>> {
+        let mut query = Box::new(query.clone());
+        let _: References = prepare(&mut query)?;
+        let planned = self.engine.plan(&self.state, resolved, query, Box::new(Ok), false).await?;
+        let stream = execute_stream(planned.physical, Arc::new(TaskContext::from(&self.state)))?;
+        let batches: Vec<_> = stream.try_collect().await?;
+        let batch = batches.iter().find(|batch| batch.num_rows() > 0);
+        batch.map_or(Ok(None), |batch| {
+            let value = ScalarValue::try_from_array(batch.column(0), 0)?;
+            Ok(value.to_string().parse().ok())
+        })
+    }
+}
+
+impl Prepared {
+    /// A statement that has nothing to do.
+    pub(super) fn nothing() -> Self {
+        Self {
+            inputs: BTreeMap::new(),
+            views: Vec::new(),
+            depends_on: Vec::new(),
+            target: None,
+            task: Task::Record(Box::default()),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Adds something the user should know.
+    pub(super) fn warning(mut self, warning: String) -> Self {
+        self.warnings.push(warning);
+        self
+    }
+}
+
+impl Write {
+    /// Writes the rows in one commit, or takes the commit that has already landed.
+    pub(super) async fn perform(
+        self,
+        change: &Change<'_>,
+        inputs: &BTreeMap<String, DatasetVersion>,
+        target: Option<Target>,
+        landed: Option<Commit>,
+    ) -> Result<Done> {
+        let (Some(target), Some(lineage)) = (target, &self.planned.lineage) else {
+            return Err(EngineError::new(ErrorKind::Internal, "a write without a target"));
+        };
+        let schema = self.planned.physical.schema();
+        let mut described = describe(&schema, lineage, inputs, &self.subject_keys);
+        self.inherit(&target, &mut described)?;
+        let changed = self.rows_changed(change).await?;
+        let commit = match landed {
+            Some(commit) => commit,
+            None => self.commit(change, &target, &schema, &described).await?,
+        };
+        let rows_out = changed.or_else(|| i64::try_from(commit.rows_written).ok());
+        let outcome = self.outcome(&target, &commit, described, lineage, inputs, rows_out);
+        Ok(Done { outcome, warnings: Vec::new() })
+    }
+
+    /// Keeps what the table's earlier versions declared. An INSERT cannot make a column identifying:
+    /// its values are already in the statistics of older files.
+    fn inherit(&self, target: &Target, described: &mut Described) -> Result<()> {
+        let (How::Append(_) | How::Change(_), Some(dataset)) = (&self.how, &target.dataset) else { return Ok(()) };
+        let declared = &dataset.policy.identifying;
+        if let Some(new) = described.policy.identifying.iter().find(|column| !declared.contains(column)) {
+            return Err(EngineError::new(
+                ErrorKind::Refused,
+                format!("column `{new}` of `{}` would receive values that identify a person, but is not declared identifying", target.name),
+            )
+            .with_hint("make the table anew with CREATE OR REPLACE TABLE … AS, which declares the column"));
+        }
+        described.policy = dataset.policy.clone();
+        for column in &mut described.columns {
+            column.identifying = declared.contains(&column.name);
+        }
+        Ok(())
+    }
+
+    async fn rows_changed(&self, change: &Change<'_>) -> Result<Option<i64>> {
+        let Some((rewritten, resolved)) = &self.rewritten else { return Ok(None) };
+        if let Some((query, problem)) = &rewritten.must_be_empty {
+            if change.scalar(query, resolved).await?.is_some() {
+                return Err(EngineError::new(ErrorKind::Data, *problem));
+            }
+        }
+        change.scalar(&rewritten.changed, resolved).await
+    }
+
+    async fn commit(&self, change: &Change<'_>, target: &Target, schema: &Schema, described: &Described) -> Result<Commit> {
+        let lake = change.engine.lake();
+        let context = Arc::new(TaskContext::from(&change.state));
+        let partitions = execute_stream_partitioned(Arc::clone(&self.planned.physical), context)?;
+        let marker = change.marker();
+        if let How::Append(_) = self.how {
+            return Ok(lake.append(&target.location, partitions, &marker).await?);
+        }
+        let base_version = match &self.how {
+            How::Change(base) => Some(base.version),
+            _ => None,
+        };
+        let rewrite = Rewrite {
+            schema: Arc::new(schema.clone()),
+            options: TableOptions { identifying: described.policy.identifying.clone() },
+            operation: operation(change.kind()),
+            base_version,
+        };
+        Ok(lake.overwrite_with(&target.location, partitions, &rewrite, &marker).await?)
+    }
+
+    fn outcome(
+        &self,
+        target: &Target,
+        commit: &Commit,
+        described: Described,
+        lineage: &PlanLineage,
+        inputs: &BTreeMap<String, DatasetVersion>,
+        rows_out: Option<i64>,
+    ) -> StepOutcome {
+        let mut lineage = edges(lineage, inputs, 0);
+        let previous = match &self.how {
+            How::Append(previous) => {
+                lineage.extend(kept_edges(previous, &described.columns, 0));
+                Some(previous.as_ref())
+            }
+            How::Change(previous) => Some(previous.as_ref()),
+            How::Replace => None,
+        };
+        lineage.sort();
+        lineage.dedup();
+        StepOutcome {
+            schemas: (target.name.schema == DEFAULT_SCHEMA).then(|| DEFAULT_SCHEMA.to_owned()).into_iter().collect(),
+            outputs: vec![output_version(target, commit, described, previous)],
+            lineage,
+            rows_in: i64::try_from(rows_read(self.planned.physical.as_ref())).ok(),
+            rows_out,
+            ..StepOutcome::default()
+        }
+    }
+}
+
+/// Returns the rows that the leaves of an executed plan have produced.
+pub(super) fn rows_read(plan: &dyn ExecutionPlan) -> usize {
+    let children = plan.children();
+    if children.is_empty() {
+        return plan.metrics().and_then(|metrics| metrics.output_rows()).unwrap_or(0);
+    }
+    children.into_iter().map(|child| rows_read(child.as_ref())).sum()
+}
+
+fn operation(kind: StatementKind) -> &'static str {
+    match kind {
+        StatementKind::Update => "UPDATE",
+        StatementKind::Delete => "DELETE",
+        StatementKind::Merge => "MERGE",
+        _ => "CREATE OR REPLACE TABLE",
+    }
+}
+
+/// Fits the columns of a query to those of a table: `named` gives the target of each column of the
+/// query, or by position if it is empty. Columns not named become NULL.
+fn by_position(plan: LogicalPlan, named: &[String], schema: &Schema) -> Result<LogicalPlan> {
+    let given = plan.schema().fields().len();
+    let wanted = if named.is_empty() { schema.fields().len() } else { named.len() };
+    if given != wanted {
+        return Err(EngineError::new(ErrorKind::Plan, format!("{given} values for {wanted} columns")));
+    }
+    let columns: Vec<DfColumn> = plan.schema().columns();
+    let mut projection = Vec::with_capacity(schema.fields().len());
+    for (index, field) in schema.fields().iter().enumerate() {
+        let position = if named.is_empty() { Some(index) } else { named.iter().position(|name| name == field.name()) };
+        let value = match position {
+            Some(position) => fitted(Expr::Column(columns[position].clone()), plan.schema().field(position).data_type(), field.data_type()),
+            None if field.is_nullable() => lit(ScalarValue::try_from(field.data_type())?),
+            None => {
+                let problem = format!("column `{}` takes no NULL and is not given a value", field.name());
+                return Err(EngineError::new(ErrorKind::Plan, problem));
+            }
+        };
+        projection.push(value.alias(field.name()));
+    }
+    Ok(LogicalPlanBuilder::from(plan).project(projection)?.build()?)
+}
+
+fn fitted(value: Expr, from: &datafusion::arrow::datatypes::DataType, to: &datafusion::arrow::datatypes::DataType) -> Expr {
+    if from == to { value } else { cast(value, to.clone()) }
+}

@@ -1,0 +1,328 @@
+//! The front door: the only way to a session.
+//!
+//! ```text
+//! text -> size and depth gate -> parse -> resolve and pin -> plan -> execute under limits -> record
+//! ```
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use causeway_core::OperatorFactory;
+use causeway_lake::Lake;
+use causeway_model::{Catalog, NewRun, RunId, RunKind, RunState, TableName};
+use datafusion::execution::session_state::SessionState;
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::execute_stream;
+use datafusion::sql::parser::Statement as DfStatement;
+use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as SqlStatement, Value, VisitMut, VisitorMut};
+use std::ops::ControlFlow;
+
+use crate::analyse::analyse_parsed;
+use crate::api::{EngineConfig, Outcome, Rows, StatementContext, StatementInfo, StepReport, StepRequest};
+use crate::call::prepare;
+use crate::change::Change;
+use crate::error::{EngineError, ErrorKind, Result};
+use crate::gate::Limits;
+use crate::limits::guarded;
+use crate::parse::{parse_one, parse_script, Parsed, Statement};
+use crate::plan::{on_big_stack, Planned};
+use crate::resolve::{Lookup, Resolved};
+use crate::running::Running;
+use crate::session::{base_session, PlanningContext};
+use crate::system::SystemRelations;
+
+/// A governed SQL engine over one catalog and one lake. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    config: EngineConfig,
+    catalog: Arc<dyn Catalog>,
+    lake: Lake,
+    system: Arc<dyn SystemRelations>,
+    session: SessionState,
+    pool: Arc<rayon::ThreadPool>,
+    prepared: Mutex<HashMap<String, Statement>>,
+}
+
+impl Engine {
+    /// Makes an engine. Reads nothing yet.
+    ///
+    /// # Errors
+    /// If the spill folder cannot be used or the operators' threads cannot be started.
+    pub fn new(
+        config: EngineConfig,
+        catalog: Arc<dyn Catalog>,
+        lake: Lake,
+        system: Arc<dyn SystemRelations>,
+    ) -> Result<Self> {
+        let session = base_session(&config, Arc::clone(&system))?;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(config.threads)
+            .thread_name(|index| format!("operator-{index}"))
+            .build()
+            .map_err(|error| EngineError::new(ErrorKind::Internal, format!("cannot start threads: {error}")))?;
+        let prepared = Mutex::default();
+        Ok(Self(Arc::new(Inner { config, catalog, lake, system, session, pool: Arc::new(pool), prepared })))
+    }
+
+    /// Returns the catalog.
+    pub fn catalog(&self) -> &Arc<dyn Catalog> {
+        &self.0.catalog
+    }
+
+    /// Returns the lake.
+    pub fn lake(&self) -> &Lake {
+        &self.0.lake
+    }
+
+    /// Returns the limits and places.
+    pub fn config(&self) -> &EngineConfig {
+        &self.0.config
+    }
+
+    /// Returns the relations of the schema `system`.
+    pub fn system(&self) -> &dyn SystemRelations {
+        self.0.system.as_ref()
+    }
+
+    /// Lists all operators in the order of the docs.
+    pub fn operators() -> impl Iterator<Item = &'static dyn OperatorFactory> {
+        causeway_all::operators()
+    }
+
+    /// Splits a script into statements and says what each reads and writes. Looks nothing up.
+    ///
+    /// # Errors
+    /// If the script is too large, too deep, or not SQL; with its position.
+    pub fn analyse(&self, script: &str) -> Result<Vec<StatementInfo>> {
+        parse_script(script, &self.limits())?.into_iter().map(analyse_parsed).collect()
+    }
+
+    /// Runs one statement. A change is recorded as a run of its own with one step.
+    ///
+    /// # Errors
+    /// Any [`EngineError`]. A query's later failures come through its stream.
+    pub async fn execute(&self, sql: &str, context: &StatementContext) -> Result<Outcome> {
+        let parsed = parse_one(sql, &self.limits())?;
+        match parsed.statement {
+            Statement::Query(query) => self.query(query, context).await.map(Outcome::Rows),
+            Statement::Explain(statement) => self.explain(*statement, context).await.map(Outcome::Rows),
+            Statement::Prepare { name, statement } => {
+                self.0.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(name, *statement);
+                Ok(Outcome::Done(StepReport::nothing(parsed_kind())))
+            }
+            Statement::Execute { name, parameters } => {
+                let statement = self.bind_parameters(&name, &parameters)?;
+                match statement {
+                    Statement::Query(query) => self.query(query, context).await.map(Outcome::Rows),
+                    other => self.statement(Parsed { sql: parsed.sql, statement: other }, context).await,
+                }
+            }
+            statement => self.statement(Parsed { sql: parsed.sql, statement }, context).await,
+        }
+    }
+
+    /// Runs one statement as a step of a run.
+    ///
+    /// A step whose inputs, text and operators are those of its last success is skipped. A commit
+    /// that landed before a crash is found by its marker and recorded, not repeated. Everything
+    /// a step leaves in the catalog is recorded in one transaction.
+    ///
+    /// # Errors
+    /// Any [`EngineError`]; the step is then recorded as failed.
+    pub async fn run_step(&self, request: &StepRequest) -> Result<StepReport> {
+        let parsed = parse_one(&request.sql, &self.limits())?;
+        Change::run(self, request, parsed).await
+    }
+
+    async fn statement(&self, parsed: Parsed, context: &StatementContext) -> Result<Outcome> {
+        let run = RunId(uuid::Uuid::now_v7().to_string());
+        self.catalog()
+            .begin_run(&NewRun {
+                id: run.clone(),
+                kind: RunKind::Statement,
+                pipeline: None,
+                pipeline_digest: None,
+                engine_version: self.config().version.clone(),
+            })
+            .await?;
+        let request = StepRequest {
+            run: run.clone(),
+            pipeline: None,
+            ordinal: 0,
+            name: parsed.statement.kind().name().to_owned(),
+            sql: parsed.sql.clone(),
+            force: false,
+            context: context.clone(),
+        };
+        let result = Change::run(self, &request, parsed).await;
+        let state = if result.is_ok() { RunState::Succeeded } else { RunState::Failed };
+        self.catalog().finish_run(&run, state).await?;
+        result.map(Outcome::Done)
+    }
+
+    /// Plans and starts a query.
+    pub(crate) async fn query(&self, mut query: Box<Query>, context: &StatementContext) -> Result<Rows> {
+        let references = prepare(&mut query)?;
+        let (state, _running) = self.session(context);
+        let resolved = Arc::new(self.lookup(context, &state).resolve(&references).await?);
+        let planned = self.plan(&state, &resolved, query, Box::new(Ok), false).await?;
+        self.start(&state, planned, context)
+    }
+
+    async fn explain(&self, mut statement: DfStatement, context: &StatementContext) -> Result<Rows> {
+        let query = explained_query(&mut statement).ok_or_else(|| {
+            EngineError::new(ErrorKind::Unsupported, "EXPLAIN takes a SELECT")
+                .with_hint("explain the query that the change is made of")
+        })?;
+        let references = prepare(query)?;
+        let (state, _running) = self.session(context);
+        let resolved = Arc::new(self.lookup(context, &state).resolve(&references).await?);
+        let planning_state = state.clone();
+        let tables = Arc::clone(&resolved);
+        let handle = tokio::runtime::Handle::current();
+        let planned = on_big_stack(move || {
+            let planning = PlanningContext { state: &planning_state, tables: &tables.sources };
+            let plan = planning.plan(statement)?;
+            let physical = handle.block_on(planning_state.create_physical_plan(&plan))?;
+            Ok(Planned { physical, lineage: None })
+        })
+        .await;
+        match planned {
+            Ok(planned) => self.start(&state, planned, context),
+            Err(error) => Err(resolved.explain(self, error).await),
+        }
+    }
+
+    fn start(&self, state: &SessionState, planned: Planned, context: &StatementContext) -> Result<Rows> {
+        let stream = execute_stream(planned.physical, Arc::new(TaskContext::from(state)))?;
+        let stream = guarded(stream, context.cancel.clone(), self.config().timeout);
+        Ok(Rows { schema: stream.schema(), stream })
+    }
+
+    /// Returns a session for one statement and what its operators share.
+    pub(crate) fn session(&self, context: &StatementContext) -> (SessionState, Arc<Running>) {
+        let running = Arc::new(Running::new(context, Arc::clone(&self.0.pool)));
+        let mut state = self.0.session.clone();
+        state.config_mut().set_extension(Arc::clone(&running));
+        (state, running)
+    }
+
+    pub(crate) fn lookup<'a>(&'a self, context: &'a StatementContext, state: &'a SessionState) -> Lookup<'a> {
+        Lookup { engine: self, state, base_dir: self.base_dir(context), pinned: &[] }
+    }
+
+    pub(crate) fn base_dir<'a>(&'a self, context: &'a StatementContext) -> &'a Path {
+        context.base_dir.as_deref().unwrap_or(&self.config().base_dir)
+    }
+
+    /// Returns a path that may be read, or why it may not.
+    pub(crate) fn readable(&self, path: &str, base_dir: &Path) -> Result<PathBuf> {
+        Ok(causeway_ingest::resolve_path(path, base_dir, &self.config().read_paths)?)
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { max_bytes: self.config().max_statement_bytes, max_depth: self.config().max_depth }
+    }
+
+    /// Plans a query on a thread with a stack that deep plans cannot exhaust.
+    pub(crate) async fn plan(
+        &self,
+        state: &SessionState,
+        resolved: &Arc<Resolved>,
+        query: Box<Query>,
+        shape: crate::plan::Shape,
+        with_lineage: bool,
+    ) -> Result<Planned> {
+        let planning_state = state.clone();
+        let tables = Arc::clone(resolved);
+        let handle = tokio::runtime::Handle::current();
+        let planned = on_big_stack(move || {
+            let planning = PlanningContext { state: &planning_state, tables: &tables.sources };
+            let plan = shape(planning.plan_query(&query)?)?;
+            Planned::new(&planning_state, plan, with_lineage, &handle)
+        })
+        .await;
+        match planned {
+            Ok(planned) => Ok(planned),
+            Err(error) => Err(resolved.explain(self, error).await),
+        }
+    }
+
+    /// Returns the error for a table that is not there, with the nearest name.
+    pub(crate) async fn unknown_table(&self, name: &TableName) -> EngineError {
+        let error = EngineError::new(ErrorKind::NotFound, format!("there is no table or view `{name}`"));
+        let mut names: Vec<String> = match self.catalog().datasets(false).await {
+            Ok(datasets) => datasets.iter().map(|dataset| dataset.name.to_string()).collect(),
+            Err(error) => return error.into(),
+        };
+        names.extend(self.system().tables().iter().map(|table| format!("system.{table}")));
+        match causeway_core::nearest(&name.to_string(), names.iter().map(String::as_str)) {
+            Some(nearest) => error.with_hint(format!("did you mean `{nearest}`?")),
+            None => error.with_hint("SELECT * FROM system.datasets lists what there is"),
+        }
+    }
+
+    fn bind_parameters(&self, name: &str, parameters: &[Expr]) -> Result<Statement> {
+        let prepared = self.0.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        let mut statement = prepared.ok_or_else(|| {
+            EngineError::new(ErrorKind::NotFound, format!("no statement was prepared as `{name}`"))
+                .with_hint("PREPARE name AS SELECT … first, in the same session")
+        })?;
+        let Statement::Query(query) = &mut statement else { return Ok(statement) };
+        match query.visit(&mut Parameters(parameters)) {
+            ControlFlow::Continue(()) => Ok(statement),
+            ControlFlow::Break(placeholder) => Err(EngineError::new(
+                ErrorKind::Plan,
+                format!("`{name}` needs a value for {placeholder}; {} were given", parameters.len()),
+            )),
+        }
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}
+
+fn parsed_kind() -> crate::api::StatementKind {
+    crate::api::StatementKind::Query
+}
+
+fn explained_query(statement: &mut DfStatement) -> Option<&mut Box<Query>> {
+    match statement {
+        DfStatement::Explain(explain) => explained_query(&mut explain.statement),
+        DfStatement::Statement(statement) => match statement.as_mut() {
+            SqlStatement::Query(query) => Some(query),
+            SqlStatement::Explain { statement, .. } => match statement.as_mut() {
+                SqlStatement::Query(query) => Some(query),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Puts the values of EXECUTE in the place of `$1`, `$2`, …
+struct Parameters<'a>(&'a [Expr]);
+
+impl VisitorMut for Parameters<'_> {
+    type Break = String;
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<String> {
+        let Expr::Value(value) = expr else { return ControlFlow::Continue(()) };
+        let Value::Placeholder(name) = &value.value else { return ControlFlow::Continue(()) };
+        let index = name.trim_start_matches('$').parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        match index.and_then(|index| self.0.get(index)) {
+            Some(parameter) => {
+                *expr = parameter.clone();
+                ControlFlow::Continue(())
+            }
+            None => ControlFlow::Break(name.clone()),
+        }
+    }
+}

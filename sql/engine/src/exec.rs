@@ -1,0 +1,235 @@
+//! Runs an operator inside a physical plan: on a thread of its own, fed by a bounded channel.
+
+use std::fmt;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use causeway_core::{
+    Cancel, Literals, MemoryBudget, Operator, OperatorError, OperatorFactory, Output, Relation, RunContext,
+};
+use causeway_model::OperatorUse;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::catalog::Session;
+use datafusion::execution::context::QueryPlanner;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
+};
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use futures::{StreamExt, TryStreamExt};
+use tokio::sync::mpsc;
+
+use crate::node::OperatorNode;
+use crate::running::{CancelOnDrop, Running};
+
+/// Batches that may wait between the plan and the operator, for each input partition.
+const BATCHES_IN_FLIGHT: usize = 16;
+
+/// Plans operator nodes.
+#[derive(Debug, Default)]
+pub(crate) struct OperatorQueryPlanner;
+
+#[async_trait]
+impl QueryPlanner for OperatorQueryPlanner {
+    async fn create_physical_plan(&self, plan: &LogicalPlan, state: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(OperatorExtension)])
+            .create_physical_plan(plan, state)
+            .await
+    }
+}
+
+struct OperatorExtension;
+
+#[async_trait]
+impl ExtensionPlanner for OperatorExtension {
+    async fn plan_extension(
+        &self,
+        _planner: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        _logical_inputs: &[&LogicalPlan],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        _state: &dyn Session,
+        _context: &datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(node) = node.as_any().downcast_ref::<OperatorNode>() else { return Ok(None) };
+        let exec = OperatorExec::new(node.factory, &node.literals, &node.operator, inputs.to_vec())?;
+        Ok(Some(Arc::new(exec)))
+    }
+}
+
+/// One operator of a physical plan. It has one output partition.
+#[derive(Clone)]
+struct OperatorExec {
+    factory: &'static dyn OperatorFactory,
+    literals: Arc<Literals>,
+    operator: Arc<dyn Operator>,
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+    properties: Arc<PlanProperties>,
+}
+
+impl OperatorExec {
+    fn new(
+        factory: &'static dyn OperatorFactory,
+        literals: &Arc<Literals>,
+        operator: &Arc<dyn Operator>,
+        inputs: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Self> {
+        let schema = operator.output_schema().map_err(external)?;
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        );
+        Ok(Self {
+            factory,
+            literals: Arc::clone(literals),
+            operator: Arc::clone(operator),
+            inputs,
+            properties: Arc::new(properties),
+        })
+    }
+
+    fn used(&self, output: &Output) -> OperatorUse {
+        let spec = self.factory.spec();
+        OperatorUse {
+            operator: spec.name.to_owned(),
+            version: i64::from(spec.version),
+            options: serde_json::to_value(self.literals.as_ref()).unwrap_or_default(),
+            report: serde_json::to_value(&output.report).unwrap_or_default(),
+        }
+    }
+}
+
+impl fmt::Debug for OperatorExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_as(DisplayFormatType::Default, f)
+    }
+}
+
+impl DisplayAs for OperatorExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options: Vec<String> = self.literals.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        write!(f, "OperatorExec: {} {}", self.factory.spec().name, options.join(", "))
+    }
+}
+
+impl ExecutionPlan for OperatorExec {
+    fn name(&self) -> &'static str {
+        "OperatorExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.inputs.iter().collect()
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.inputs.len()]
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self { inputs: children, ..Self::clone(&self) }))
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(&self, _partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let running = context.session_config().get_extension::<Running>().ok_or_else(|| {
+            DataFusionError::Internal("an operator was run outside a statement".to_owned())
+        })?;
+        let cancel = Cancel::default();
+        let relations = self.inputs.iter().map(|input| relation(input, &context)).collect::<Result<Vec<_>>>()?;
+        let reservation = MemoryConsumer::new(self.factory.spec().name).register(context.memory_pool());
+        let progress = Arc::clone(&running);
+        let run_context = RunContext::new(self.factory.spec().name, running.seed, Arc::clone(&running.pool))
+            .with_cancel(cancel.clone())
+            .with_memory(Arc::new(Budget(Mutex::new(reservation))))
+            .with_progress(Arc::new(move |share| progress.progress(share)));
+        let work = Work { exec: self.clone(), relations, run_context, running };
+        let schema = SchemaRef::clone(self.properties.eq_properties.schema());
+        let stream = futures::stream::once(work.run(cancel)).map_ok(|batches| futures::stream::iter(batches).map(Ok));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream.try_flatten())))
+    }
+}
+
+struct Work {
+    exec: OperatorExec,
+    relations: Vec<Relation>,
+    run_context: RunContext,
+    running: Arc<Running>,
+}
+
+impl Work {
+    /// Runs the operator on a blocking thread. Dropping the future cancels it.
+    async fn run(self, cancel: Cancel) -> Result<Vec<RecordBatch>> {
+        let stop = CancelOnDrop(cancel);
+        let Self { exec, relations, mut run_context, running } = self;
+        let operator = Arc::clone(&exec.operator);
+        let name = exec.factory.spec().name;
+        let task = tokio::task::spawn_blocking(move || {
+            catch_unwind(AssertUnwindSafe(|| operator.run(relations, &mut run_context))).unwrap_or_else(|_| {
+                Err(OperatorError::Internal { operator: name, problem: "it panicked; please report the call".to_owned() })
+            })
+        });
+        let output = task.await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?.map_err(external)?;
+        running.record(exec.used(&output));
+        drop(stop);
+        Ok(output.batches)
+    }
+}
+
+/// Reads all partitions of an input, one after the other in their order, so that an operator sees
+/// the rows in the same order whatever the number of threads; later partitions are read ahead.
+fn relation(input: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Relation> {
+    let mut receivers = Vec::new();
+    for partition in 0..input.output_partitioning().partition_count() {
+        let mut stream = input.execute(partition, Arc::clone(context))?;
+        let (sender, receiver) = mpsc::channel(BATCHES_IN_FLIGHT);
+        tokio::spawn(async move {
+            while let Some(batch) = stream.next().await {
+                if sender.send(batch).await.is_err() {
+                    break;
+                }
+            }
+        });
+        receivers.push(receiver);
+    }
+    let batches = receivers.into_iter().flat_map(|mut receiver| std::iter::from_fn(move || receiver.blocking_recv()));
+    Ok(Relation::new(input.schema(), batches.map(|batch| batch.map_err(input_error))))
+}
+
+/// An input's failure travels through the operator as text; the first cause is what people see.
+fn input_error(error: DataFusionError) -> OperatorError {
+    OperatorError::Input(crate::error::EngineError::from(error).to_string())
+}
+
+fn external(error: OperatorError) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+struct Budget(Mutex<MemoryReservation>);
+
+impl MemoryBudget for Budget {
+    fn grow(&self, bytes: usize) -> std::result::Result<(), String> {
+        let reservation = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        reservation.try_grow(bytes).map_err(|_| format!("{bytes} bytes more are needed"))
+    }
+}

@@ -1,0 +1,61 @@
+//! Time limit and cancellation of a running statement.
+
+use std::future::Future;
+use std::time::Duration;
+
+use causeway_core::Cancel;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::StreamExt;
+use tokio::time::Instant;
+
+use crate::error::{EngineError, ErrorKind, Result};
+
+/// How often a cancellation is looked for.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Ends a stream with an error once it is cancelled or its time is up.
+pub(crate) fn guarded(
+    stream: SendableRecordBatchStream,
+    cancel: Cancel,
+    timeout: Option<Duration>,
+) -> SendableRecordBatchStream {
+    let schema = stream.schema();
+    let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
+    let guarded = futures::stream::unfold(Some((stream, cancel, deadline)), |state| async move {
+        let (mut stream, cancel, deadline) = state?;
+        match stopped(stream.next(), &cancel, deadline).await {
+            Ok(next) => next.map(|batch| (batch, Some((stream, cancel, deadline)))),
+            Err(error) => Some((Err(error.into_datafusion()), None)),
+        }
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, guarded))
+}
+
+/// Runs work until it ends, is cancelled, or its time is up.
+pub(crate) async fn within<T>(
+    work: impl Future<Output = Result<T>>,
+    cancel: &Cancel,
+    timeout: Option<Duration>,
+) -> Result<T> {
+    let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
+    stopped(work, cancel, deadline).await?
+}
+
+async fn stopped<T>(work: impl Future<Output = T>, cancel: &Cancel, deadline: Option<(Instant, Duration)>) -> Result<T> {
+    tokio::pin!(work);
+    loop {
+        if cancel.is_cancelled() {
+            return Err(EngineError::new(ErrorKind::Cancelled, "cancelled"));
+        }
+        if let Some((_, timeout)) = deadline.filter(|(deadline, _)| Instant::now() >= *deadline) {
+            return Err(EngineError::new(ErrorKind::Timeout, format!("the time limit of {} s is reached", timeout.as_secs_f64()))
+                .with_hint("raise limits.timeout_seconds, or reduce the input"));
+        }
+        tokio::select! {
+            biased;
+            done = &mut work => return Ok(done),
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Looks up what a statement reads and pins it: tables at a version, files by digest, views expanded.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use causeway_lake::At;
+use causeway_model::{Column, Dataset, DatasetKind, DatasetVersion, NewFile, TableName, VersionId};
+use datafusion::catalog::view::ViewTable;
+use datafusion::common::TableReference;
+use datafusion::datasource::file_format::csv::CsvFormat;
+use datafusion::datasource::file_format::json::JsonFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::file_format::FileFormat as DfFileFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{LogicalPlan, TableSource};
+
+use crate::call::{file_key, prepare, table_key, version_key, FileCall, FileFormat, Moment, References};
+use crate::engine::Engine;
+use crate::error::{EngineError, ErrorKind, Result};
+use crate::parse::parse_query;
+use crate::session::PlanningContext;
+use crate::types::column_of;
+
+/// Views within views deeper than this are taken for a cycle.
+const MAX_VIEW_DEPTH: usize = 32;
+
+/// An input of a statement, fixed to one version.
+#[derive(Debug, Clone)]
+pub(crate) struct Pin {
+    pub(crate) dataset: Dataset,
+    pub(crate) version: DatasetVersion,
+}
+
+/// A file a statement reads, not yet known to the catalog.
+#[derive(Debug, Clone)]
+pub(crate) struct FilePin {
+    pub(crate) path: PathBuf,
+    pub(crate) shown: String,
+    pub(crate) columns: Vec<Column>,
+}
+
+/// Everything a statement reads, by the reference its scans carry.
+#[derive(Default)]
+pub(crate) struct Resolved {
+    pub(crate) sources: HashMap<TableReference, Arc<dyn TableSource>>,
+    pub(crate) pins: BTreeMap<String, Pin>,
+    pub(crate) views: Vec<VersionId>,
+    pub(crate) files: BTreeMap<String, FilePin>,
+    missing: Vec<TableName>,
+}
+
+/// How to look things up.
+pub(crate) struct Lookup<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) state: &'a SessionState,
+    pub(crate) base_dir: &'a Path,
+    /// The versions an interrupted step had pinned; tables not among them are taken at their newest.
+    pub(crate) pinned: &'a [DatasetVersion],
+}
+
+impl Lookup<'_> {
+    /// Looks up all references of a statement.
+    pub(crate) async fn resolve(&self, references: &References) -> Result<Resolved> {
+        let mut resolved = Resolved::default();
+        self.add(references, &mut resolved, 0).await?;
+        Ok(resolved)
+    }
+
+    async fn add(&self, references: &References, resolved: &mut Resolved, depth: usize) -> Result<()> {
+        for name in &references.tables {
+            let key = table_key(name);
+            if !resolved.sources.contains_key(&key) {
+                self.add_table(name, key, resolved, depth).await?;
+            }
+        }
+        for (name, moment) in &references.versions {
+            self.add_version(name, moment, resolved).await?;
+        }
+        for file in &references.files {
+            self.add_file(file, resolved).await?;
+        }
+        Ok(())
+    }
+
+    async fn add_table(&self, name: &TableName, key: TableReference, resolved: &mut Resolved, depth: usize) -> Result<()> {
+        if name.schema == "system" {
+            if let Some(provider) = self.engine.system().table(&name.table) {
+                resolved.sources.insert(key, provider_as_source(provider));
+            } else {
+                resolved.missing.push(name.clone());
+            }
+            return Ok(());
+        }
+        let Some(dataset) = self.engine.catalog().dataset(name).await? else {
+            resolved.missing.push(name.clone());
+            return Ok(());
+        };
+        match dataset.kind {
+            DatasetKind::View => self.add_view(&dataset, key, resolved, depth).await,
+            DatasetKind::Table => {
+                let pinned = self.pinned.iter().find(|version| version.dataset == dataset.id);
+                let version = match pinned {
+                    Some(version) => version.clone(),
+                    None => self.newest(&dataset).await?,
+                };
+                self.add_pin(key, dataset, version, resolved).await
+            }
+            DatasetKind::File => Ok(()),
+        }
+    }
+
+    async fn newest(&self, dataset: &Dataset) -> Result<DatasetVersion> {
+        let newest = self.engine.catalog().latest_version(dataset.id).await?;
+        newest.ok_or_else(|| EngineError::new(ErrorKind::NotFound, format!("table `{}` has no version", dataset.name)))
+    }
+
+    async fn add_pin(
+        &self,
+        key: TableReference,
+        dataset: Dataset,
+        version: DatasetVersion,
+        resolved: &mut Resolved,
+    ) -> Result<()> {
+        let snapshot = self.engine.lake().snapshot_at(&dataset.location, &At::Version(version.version)).await?;
+        resolved.sources.insert(key.clone(), provider_as_source(snapshot.provider()));
+        resolved.pins.insert(key.to_string(), Pin { dataset, version });
+        Ok(())
+    }
+
+    async fn add_view(&self, dataset: &Dataset, key: TableReference, resolved: &mut Resolved, depth: usize) -> Result<()> {
+        if depth > MAX_VIEW_DEPTH {
+            let problem = format!("view `{}` is defined through itself, or {MAX_VIEW_DEPTH} views deep", dataset.name);
+            return Err(EngineError::new(ErrorKind::Plan, problem));
+        }
+        let sql = dataset.view_sql.as_deref().unwrap_or_default();
+        let mut query = parse_query(sql)?;
+        let references = prepare(&mut query)?;
+        Box::pin(self.add(&references, resolved, depth + 1)).await?;
+        let planning = PlanningContext { state: self.state, tables: &resolved.sources };
+        let plan = planning.plan_query(&query).map_err(|error| {
+            let error = EngineError::from(error).without_position();
+            EngineError::new(error.kind(), format!("view `{}` no longer works: {error}", dataset.name))
+        })?;
+        if let Some(version) = self.engine.catalog().latest_version(dataset.id).await? {
+            resolved.views.push(version.id);
+        }
+        resolved.sources.insert(key, provider_as_source(Arc::new(ViewTable::new(plan, Some(sql.to_owned())))));
+        Ok(())
+    }
+
+    async fn add_version(&self, name: &TableName, moment: &Moment, resolved: &mut Resolved) -> Result<()> {
+        let Some(dataset) = self.engine.catalog().dataset(name).await? else {
+            return Err(self.engine.unknown_table(name).await);
+        };
+        let found = match moment {
+            Moment::Version(version) => self.engine.catalog().version(dataset.id, *version).await?,
+            Moment::Timestamp(instant) => self.engine.catalog().version_at(dataset.id, instant).await?,
+        };
+        let Some(version) = found else {
+            let newest = self.newest(&dataset).await?;
+            let asked = match moment {
+                Moment::Version(version) => format!("version {version}"),
+                Moment::Timestamp(instant) => format!("version at {instant}"),
+            };
+            return Err(EngineError::new(ErrorKind::NotFound, format!("`{name}` has no {asked}")).with_hint(format!(
+                "its newest version is {}; SELECT * FROM system.dataset_versions lists all",
+                newest.version
+            )));
+        };
+        self.add_pin(version_key(name, moment), dataset, version, resolved).await
+    }
+
+    async fn add_file(&self, call: &FileCall, resolved: &mut Resolved) -> Result<()> {
+        let path = self.engine.readable(&call.path, self.base_dir)?;
+        let format: Arc<dyn DfFileFormat> = match call.format {
+            FileFormat::Csv => Arc::new(CsvFormat::default().with_has_header(call.header).with_delimiter(call.delimiter)),
+            FileFormat::Parquet => Arc::new(ParquetFormat::default()),
+            FileFormat::Json => Arc::new(JsonFormat::default()),
+        };
+        let options = ListingOptions::new(format).with_file_extension("");
+        let url = ListingTableUrl::parse(path.to_string_lossy())?;
+        let config = ListingTableConfig::new(url).with_listing_options(options).infer_schema(self.state).await?;
+        let table = ListingTable::try_new(config)?;
+        let key = file_key(call);
+        let schema = datafusion::catalog::TableProvider::schema(&table);
+        let columns = schema.fields().iter().map(|field| column_of(field)).collect();
+        resolved.files.insert(key.to_string(), FilePin { path, shown: call.path.clone(), columns });
+        resolved.sources.insert(key, provider_as_source(Arc::new(table)));
+        Ok(())
+    }
+}
+
+impl Resolved {
+    /// Plans a query over what was found; a table that was not found is an error with its position.
+    pub(crate) async fn plan_query(
+        &self,
+        engine: &Engine,
+        state: &SessionState,
+        query: &datafusion::sql::sqlparser::ast::Query,
+    ) -> Result<LogicalPlan> {
+        let planning = PlanningContext { state, tables: &self.sources };
+        match planning.plan_query(query) {
+            Ok(plan) => Ok(plan),
+            Err(error) => Err(self.explain(engine, error.into()).await),
+        }
+    }
+
+    /// Says which table is meant when a name was not found.
+    pub(crate) async fn explain(&self, engine: &Engine, error: EngineError) -> EngineError {
+        let text = error.to_string();
+        let missing = self.missing.iter().find(|name| text.contains(&format!("table '{}' not found", table_key(name))));
+        match missing {
+            Some(name) => {
+                let better = engine.unknown_table(name).await;
+                match error.position() {
+                    Some(position) => better.at(position.line, position.column),
+                    None => better,
+                }
+            }
+            None => error,
+        }
+    }
+
+    /// Returns the subject key of each table that has one, by the reference its scans carry.
+    pub(crate) fn subject_keys(&self) -> BTreeMap<String, String> {
+        let keys = self.pins.iter().filter_map(|(key, pin)| {
+            pin.dataset.policy.subject_key.clone().map(|column| (key.clone(), column))
+        });
+        keys.collect()
+    }
+
+    /// Records the files and returns all inputs with the reference their scans carry.
+    pub(crate) async fn register_files(&self, engine: &Engine) -> Result<BTreeMap<String, DatasetVersion>> {
+        let mut versions = BTreeMap::new();
+        for (key, file) in &self.files {
+            let (digest, n_bytes) = causeway_ingest::digest(&file.path)?;
+            let id = engine
+                .catalog()
+                .register_file(&NewFile {
+                    path: file.shown.clone(),
+                    digest,
+                    n_bytes: i64::try_from(n_bytes).unwrap_or(i64::MAX),
+                    columns: file.columns.clone(),
+                })
+                .await?;
+            versions.insert(key.clone(), engine.catalog().version_by_id(id).await?);
+        }
+        for (key, pin) in &self.pins {
+            versions.insert(key.clone(), pin.version.clone());
+        }
+        Ok(versions)
+    }
+}

@@ -1,0 +1,54 @@
+//! What a running statement shares with the nodes of its plan.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use causeway_core::{Cancel, Seed};
+use causeway_model::OperatorUse;
+
+use crate::api::{ProgressEvent, ProgressSink, StatementContext};
+
+/// Travels through the session's configuration to every operator of a plan.
+pub(crate) struct Running {
+    pub(crate) seed: Seed,
+    pub(crate) cancel: Cancel,
+    pub(crate) pool: Arc<rayon::ThreadPool>,
+    progress: ProgressSink,
+    operators: Mutex<Vec<OperatorUse>>,
+}
+
+impl Running {
+    pub(crate) fn new(context: &StatementContext, pool: Arc<rayon::ThreadPool>) -> Self {
+        Self {
+            seed: context.seed,
+            cancel: context.cancel.clone(),
+            pool,
+            progress: Arc::clone(&context.progress),
+            operators: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub(crate) fn progress(&self, share: f64) {
+        (self.progress)(ProgressEvent::Share(share));
+    }
+
+    /// Records that an operator has run.
+    pub(crate) fn record(&self, used: OperatorUse) {
+        self.operators.lock().unwrap_or_else(PoisonError::into_inner).push(used);
+    }
+
+    /// Returns the operators that have run, in a fixed order.
+    pub(crate) fn operators(&self) -> Vec<OperatorUse> {
+        let mut operators = self.operators.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        operators.sort_by(|a, b| (&a.operator, a.options.to_string()).cmp(&(&b.operator, b.options.to_string())));
+        operators
+    }
+}
+
+/// Cancels when dropped: a stream that nobody reads any more stops its work.
+pub(crate) struct CancelOnDrop(pub(crate) Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}

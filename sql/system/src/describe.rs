@@ -1,0 +1,295 @@
+//! Every relation with the meaning of its columns: the one table from which the schema, the docs and
+//! the shell's `\d` are derived.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+/// A table of the schema `system`, or a function.
+#[derive(Debug)]
+pub struct RelationDoc {
+    /// Its name, without the schema.
+    pub name: &'static str,
+    /// What one row is.
+    pub summary: &'static str,
+    /// The call of a function; `None` for a table.
+    pub usage: Option<&'static str>,
+    /// Its columns in order.
+    pub columns: &'static [ColumnDoc],
+}
+
+/// A column of a system relation.
+#[derive(Debug)]
+pub struct ColumnDoc {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// True if it can be null; the meaning says when.
+    pub nullable: bool,
+    /// What it means, with its unit.
+    pub meaning: &'static str,
+}
+
+/// The types that system relations use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A string.
+    Text,
+    /// A list of strings.
+    Texts,
+    /// A signed 64-bit integer.
+    Integer,
+    /// `true` or `false`.
+    Boolean,
+    /// An instant in microseconds, UTC.
+    Instant,
+}
+
+impl Kind {
+    /// Returns the SQL name of the type.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Texts => "text[]",
+            Self::Integer => "bigint",
+            Self::Boolean => "boolean",
+            Self::Instant => "timestamp, UTC",
+        }
+    }
+
+    fn data_type(self) -> DataType {
+        match self {
+            Self::Text => DataType::Utf8,
+            Self::Texts => DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
+            Self::Integer => DataType::Int64,
+            Self::Boolean => DataType::Boolean,
+            Self::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        }
+    }
+}
+
+impl RelationDoc {
+    /// Returns the Arrow schema; the meaning of a column stands in its metadata.
+    pub(crate) fn schema(&self) -> SchemaRef {
+        let field = |column: &ColumnDoc| {
+            let meaning = [("meaning".to_owned(), column.meaning.to_owned())];
+            Field::new(column.name, column.kind.data_type(), column.nullable).with_metadata(meaning.into())
+        };
+        Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
+    }
+}
+
+/// Lists the tables, then the functions.
+pub fn relations() -> &'static [RelationDoc] {
+    RELATIONS
+}
+
+/// Returns the docs page of all relations.
+pub fn docs_markdown() -> String {
+    let mut page = String::from(
+        "# System tables and functions\n\nRead-only; every query asks the catalog anew. Instants are UTC, from the \
+         catalog's clock.\n",
+    );
+    for relation in relations() {
+        let title = relation.usage.map_or_else(|| format!("system.{}", relation.name), str::to_owned);
+        let _ = write!(page, "\n## `{title}`\n\n{}\n\n", relation.summary);
+        page.push_str("| column | type | nulls | meaning |\n|---|---|---|---|\n");
+        for column in relation.columns {
+            let nulls = if column.nullable { "yes" } else { "no" };
+            let _ = writeln!(page, "| `{}` | {} | {nulls} | {} |", column.name, column.kind.describe(), column.meaning);
+        }
+    }
+    page
+}
+
+const fn column(name: &'static str, kind: Kind, meaning: &'static str) -> ColumnDoc {
+    ColumnDoc { name, kind, nullable: false, meaning }
+}
+
+const fn optional(name: &'static str, kind: Kind, meaning: &'static str) -> ColumnDoc {
+    ColumnDoc { name, kind, nullable: true, meaning }
+}
+
+const LINEAGE_COLUMNS: &[ColumnDoc] = &[
+    column("depth", Kind::Integer, "steps away from the target, from 1"),
+    column("dataset", Kind::Text, "the output side: `schema.table`"),
+    column("version", Kind::Integer, "its version"),
+    optional("column", Kind::Text, "its column; null where the input decides which rows the whole output has"),
+    optional("source_dataset", Kind::Text, "the input side: `schema.table` or `file.<path>`; null if unknown"),
+    optional("source_version", Kind::Integer, "its version; null if unknown"),
+    optional("source_column", Kind::Text, "its column; null if unknown"),
+    column(
+        "kind",
+        Kind::Text,
+        "IDENTITY, TRANSFORMATION, AGGREGATION, or, for the choice of rows, JOIN, GROUP_BY, FILTER, SORT, WINDOW, CONDITIONAL",
+    ),
+    column("direct", Kind::Boolean, "true if the value itself is passed on or computed with"),
+    column("masking", Kind::Boolean, "true if a privacy mechanism or keyed hash stands between"),
+    column("run", Kind::Text, "the run that recorded the edge"),
+    column("step", Kind::Text, "its step"),
+];
+
+const RELATIONS: &[RelationDoc] = &[
+    RelationDoc {
+        name: "datasets",
+        summary: "Tables, views and the files that were read, one row each; dropped ones stay.",
+        usage: None,
+        columns: &[
+            column("schema", Kind::Text, "the schema; `file` for files outside the lake"),
+            column("name", Kind::Text, "the table or view; the path of a file"),
+            column("kind", Kind::Text, "table, view or file"),
+            column("location", Kind::Text, "the folder in the lake, or the path"),
+            optional("version", Kind::Integer, "the newest version; null if there is none"),
+            optional("n_rows", Kind::Integer, "rows of that version, if known"),
+            optional("n_bytes", Kind::Integer, "bytes stored of that version, if known"),
+            optional("n_files", Kind::Integer, "data files of that version, if known"),
+            column("identifying", Kind::Texts, "columns that identify a person"),
+            optional("subject_key", Kind::Text, "the column that says whose row it is"),
+            optional("view_sql", Kind::Text, "the query of a view"),
+            column("created_at", Kind::Instant, "when it was made"),
+            optional("changed_at", Kind::Instant, "when the newest version was recorded"),
+            optional("dropped_at", Kind::Instant, "when it was dropped; null while it lives"),
+        ],
+    },
+    RelationDoc {
+        name: "dataset_versions",
+        summary: "Every version of every dataset, oldest first.",
+        usage: None,
+        columns: &[
+            column("schema", Kind::Text, "the schema"),
+            column("name", Kind::Text, "the table, view or file"),
+            column(
+                "version",
+                Kind::Integer,
+                "the Delta version of a table; 0, 1, … for a file's contents or a view's text",
+            ),
+            optional("n_rows", Kind::Integer, "rows, if known"),
+            optional("n_bytes", Kind::Integer, "bytes stored, if known"),
+            optional("n_files", Kind::Integer, "data files, if known"),
+            optional("digest", Kind::Text, "SHA-256 of a file's content or a view's text"),
+            column("n_columns", Kind::Integer, "columns"),
+            optional("run", Kind::Text, "the run that made it; null for a file"),
+            optional("step", Kind::Text, "the step that made it; null for a file"),
+            column("committed_at", Kind::Instant, "when it was recorded"),
+        ],
+    },
+    RelationDoc {
+        name: "columns",
+        summary: "The columns of the newest version of every live dataset.",
+        usage: None,
+        columns: &[
+            column("schema", Kind::Text, "the schema"),
+            column("dataset", Kind::Text, "the table, view or file"),
+            column("version", Kind::Integer, "the version described"),
+            column("position", Kind::Integer, "from 1"),
+            column("name", Kind::Text, "the column"),
+            column("type", Kind::Text, "its SQL type"),
+            column("nullable", Kind::Boolean, "true if it may hold nulls"),
+            optional("unit", Kind::Text, "its unit, if the contract or the operator states one"),
+            optional("meaning", Kind::Text, "what it means, if stated"),
+            column("identifying", Kind::Boolean, "true if it identifies a person"),
+        ],
+    },
+    RelationDoc {
+        name: "runs",
+        summary: "Runs of pipelines and changes typed by users, newest first.",
+        usage: None,
+        columns: &[
+            column("run", Kind::Text, "its id, a UUID that sorts by time"),
+            column("kind", Kind::Text, "pipeline or statement"),
+            optional("pipeline", Kind::Text, "the pipeline; null for a statement"),
+            column("state", Kind::Text, "running, succeeded or failed; a killed process leaves running"),
+            column("engine_version", Kind::Text, "the version of the binary"),
+            optional("pipeline_digest", Kind::Text, "SHA-256 of the pipeline's files"),
+            column("started_at", Kind::Instant, "when it started"),
+            optional("finished_at", Kind::Instant, "when it ended; null while it runs"),
+        ],
+    },
+    RelationDoc {
+        name: "steps",
+        summary: "The steps of all runs, in their order.",
+        usage: None,
+        columns: &[
+            column("run", Kind::Text, "the run"),
+            column("ordinal", Kind::Integer, "its position in the run, from 0"),
+            column("step", Kind::Text, "its name"),
+            column("kind", Kind::Text, "what the statement does: create_table, insert, copy_into, …"),
+            column("state", Kind::Text, "running, succeeded, failed, blocked or up_to_date"),
+            column("attempt", Kind::Integer, "how often it was started"),
+            optional("rows_in", Kind::Integer, "rows read, if counted"),
+            optional("rows_out", Kind::Integer, "rows written"),
+            optional("rows_quarantined", Kind::Integer, "rows that a schema contract refused"),
+            optional("duration_ms", Kind::Integer, "wall time in milliseconds"),
+            column("inputs", Kind::Texts, "the versions it read, as `schema.table@version`"),
+            column("outputs", Kind::Texts, "the versions it made"),
+            column("seed", Kind::Integer, "the seed of its operators"),
+            optional("error_code", Kind::Text, "the code of its error; `causeway explain CODE` says more"),
+            optional("error", Kind::Text, "the error in words"),
+            column("sql", Kind::Text, "the statement"),
+            column("fingerprint", Kind::Text, "digest of all the result depends on: statement, inputs, operators"),
+            column("started_at", Kind::Instant, "when the last attempt started"),
+            optional("finished_at", Kind::Instant, "when it ended"),
+        ],
+    },
+    RelationDoc {
+        name: "operator_runs",
+        summary: "The operators that ran in each step, with their options and reports.",
+        usage: None,
+        columns: &[
+            column("run", Kind::Text, "the run"),
+            column("step", Kind::Text, "the step"),
+            column("operator", Kind::Text, "the operator"),
+            column("version", Kind::Integer, "its version then"),
+            column("options", Kind::Text, "its options as JSON, defaults included"),
+            column("report", Kind::Text, "what it reported about the run, as JSON"),
+        ],
+    },
+    RelationDoc {
+        name: "operators",
+        summary: "The operators that can stand in FROM, one row each.",
+        usage: None,
+        columns: &[
+            column("name", Kind::Text, "its name"),
+            column("family", Kind::Text, "the family it belongs to"),
+            column("version", Kind::Integer, "raised whenever the same input would give another result"),
+            column("summary", Kind::Text, "what it does"),
+            column("usage", Kind::Text, "the call with all its options"),
+            column("example", Kind::Text, "a call that runs"),
+            column("privacy", Kind::Text, "what the result reveals"),
+            column("source", Kind::Text, "authors, year, equation"),
+        ],
+    },
+    RelationDoc {
+        name: "operator_options",
+        summary: "The options of every operator; an option that names a column says which role it plays.",
+        usage: None,
+        columns: &[
+            column("operator", Kind::Text, "the operator"),
+            column("option", Kind::Text, "the option"),
+            column("kind", Kind::Text, "parameter, or column for a role"),
+            column("accepts", Kind::Text, "type and range"),
+            optional("default", Kind::Text, "the default as SQL; null if it must be given or names a column"),
+            column(
+                "required",
+                Kind::Boolean,
+                "true if the call fails without the option, or without a column of that name",
+            ),
+            optional("unit", Kind::Text, "the unit, if any"),
+            column("meaning", Kind::Text, "what it means"),
+        ],
+    },
+    RelationDoc {
+        name: "lineage_upstream",
+        summary: "What a table or column came from: one row for each edge, nearest first.",
+        usage: Some("lineage_upstream('schema.table[.column]' [, depth => n] [, version => n])"),
+        columns: LINEAGE_COLUMNS,
+    },
+    RelationDoc {
+        name: "lineage_downstream",
+        summary: "What was made from a table or column: one row for each edge, nearest first.",
+        usage: Some("lineage_downstream('schema.table[.column]' [, depth => n] [, version => n])"),
+        columns: LINEAGE_COLUMNS,
+    },
+];

@@ -1,0 +1,104 @@
+//! One table provider for all relations: the schema is known, the rows are asked for by the scan.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use causeway_model::{Catalog, CatalogError, Direction};
+use datafusion::catalog::memory::MemorySourceConfig;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+
+use crate::{RelationDoc, datasets, lineage, operators, runs, steps};
+
+/// Where the rows of a relation come from.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Source {
+    Datasets,
+    DatasetVersions,
+    Columns,
+    Runs,
+    Steps,
+    OperatorRuns,
+    Operators,
+    OperatorOptions,
+    Lineage { target: String, version: Option<i64>, depth: Option<i64>, direction: Direction },
+}
+
+impl Source {
+    /// Returns the source of a table of the schema `system`.
+    pub(crate) fn of_table(name: &str) -> Option<Self> {
+        Some(match name {
+            "datasets" => Self::Datasets,
+            "dataset_versions" => Self::DatasetVersions,
+            "columns" => Self::Columns,
+            "runs" => Self::Runs,
+            "steps" => Self::Steps,
+            "operator_runs" => Self::OperatorRuns,
+            "operators" => Self::Operators,
+            "operator_options" => Self::OperatorOptions,
+            _ => return None,
+        })
+    }
+
+    async fn rows(&self, catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
+        match self {
+            Self::Datasets => datasets::datasets(catalog).await,
+            Self::DatasetVersions => datasets::versions(catalog).await,
+            Self::Columns => datasets::columns(catalog).await,
+            Self::Runs => runs::runs(catalog).await,
+            Self::Steps => steps::steps(catalog).await,
+            Self::OperatorRuns => runs::operator_runs(catalog).await,
+            Self::Operators => Ok(operators::operators()),
+            Self::OperatorOptions => Ok(operators::options()),
+            Self::Lineage { target, version, depth, direction } => {
+                lineage::rows(catalog, target, *version, *depth, *direction).await
+            }
+        }
+    }
+}
+
+/// A relation of one catalog.
+#[derive(Debug)]
+pub(crate) struct SystemTable {
+    catalog: Arc<dyn Catalog>,
+    schema: SchemaRef,
+    source: Source,
+}
+
+impl SystemTable {
+    pub(crate) fn new(catalog: Arc<dyn Catalog>, relation: &RelationDoc, source: Source) -> Self {
+        Self { catalog, schema: relation.schema(), source }
+    }
+}
+
+#[async_trait]
+impl TableProvider for SystemTable {
+    fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let columns = self.source.rows(self.catalog.as_ref()).await?;
+        let batch = RecordBatch::try_new(self.schema(), columns)?;
+        Ok(MemorySourceConfig::try_new_exec(&[vec![batch]], self.schema(), projection.cloned())?)
+    }
+}
+
+/// Lets a catalog's error travel through a query, so that its code reaches the user.
+pub(crate) fn catalog_error(error: CatalogError) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
