@@ -1,1 +1,29 @@
-//! Under construction.
+//! Brings files into the lake under a schema contract.
+mod assemble;
+mod block;
+mod columns;
+mod contract;
+mod csv;
+mod digest;
+mod error;
+mod fault;
+mod keys;
+mod ndjson;
+mod open;
+mod parquet_file;
+mod path;
+mod pipeline;
+mod quarantine;
+mod source;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+pub use contract::{ColumnType, Contract, Encoding, ExtraColumns, Format, Kind, Limits};
+pub use digest::digest;
+pub use error::{FaultCount, IngestError, Result};
+pub use fault::Reason;
+pub use path::{resolve_new_path, resolve_path};
+pub use quarantine::quarantine_schema;
