@@ -12,6 +12,7 @@ mod edges;
 mod files;
 mod lineage;
 mod migrate;
+mod names;
 mod rows;
 mod runs;
 mod steps;

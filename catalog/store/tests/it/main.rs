@@ -1,4 +1,4 @@
-//! The SQLite store: the contract, several writers, crashes, refusals, size.
+//! The SQLite store: the contract, several writers, crashes, refusals.
 
 #![expect(clippy::unwrap_used, reason = "every line here is part of a test")]
 
@@ -6,5 +6,4 @@ mod contract;
 mod crash;
 mod fixtures;
 mod refusals;
-mod scale;
 mod writers;
