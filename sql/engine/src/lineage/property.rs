@@ -158,12 +158,12 @@ impl Generator {
     fn window(&mut self, input: &Query) -> Query {
         let function = self.choices.of(&["sum", "max", "count"]);
         let (value, by, key) = (self.expression(input), self.pick(input), self.pick(input));
-        let (total, rank) = (self.name(), self.name());
+        let (kept, total, rank) = (self.pick(input), self.name(), self.name());
         let sql = format!(
-            "SELECT *, {function}({value}) OVER (PARTITION BY {by}) AS {total}, CAST(rank() OVER (ORDER BY {key}) AS BIGINT) AS {rank} FROM ({}) AS q",
+            "SELECT {kept}, {function}({value}) OVER (PARTITION BY {by}) AS {total}, CAST(rank() OVER (ORDER BY {key}) AS BIGINT) AS {rank} FROM ({}) AS q",
             input.sql
         );
-        Query { sql, columns: input.columns.iter().cloned().chain([total, rank]).collect() }
+        Query { sql, columns: vec![kept, total, rank] }
     }
 
     fn union(&mut self, input: &Query) -> Query {

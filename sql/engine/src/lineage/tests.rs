@@ -130,6 +130,15 @@ async fn every_case_has_exactly_its_origins() {
 }
 
 #[tokio::test]
+async fn a_star_follows_a_changed_schema() {
+    let context = clinic().await;
+    context.deregister_table("archive").unwrap();
+    context.register_table("archive", table(vec![text("sex"), number("year"), number("id")])).unwrap();
+    let expected = "  sex <- archive.sex IDENTITY\n  year <- archive.year IDENTITY\n  id <- archive.id IDENTITY\n";
+    assert_eq!(lineage_of(&context, "SELECT * FROM archive").await, expected);
+}
+
+#[tokio::test]
 async fn a_lambda_reads_the_list_and_the_row_around_it() {
     let context = clinic().await;
     context.sql("SET datafusion.sql_parser.dialect = 'databricks'").await.unwrap();
