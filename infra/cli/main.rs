@@ -1,1 +1,84 @@
-fn main() {}
+//! The `causeway` command.
+//!
+//! ```text
+//! arguments ──> App (terminal, threads, Ctrl-C) ──> command ──> Session (config, catalog, lake, engine)
+//! ```
+//!
+//! Data go to standard output, everything else to standard error. Commands that need no lake build
+//! none; commands that need no threads start none. Every command ends in an [`exit::Exit`].
+
+mod app;
+mod args;
+mod doctor;
+mod errors;
+mod exit;
+mod explain;
+mod init;
+mod interrupt;
+mod lineage;
+mod manual;
+mod ops;
+mod output;
+mod plan;
+mod progress;
+mod reference;
+mod run;
+mod schedule;
+mod session;
+mod shell;
+mod sql;
+mod terminal;
+mod tree;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::app::App;
+use crate::args::{Arguments, Command};
+use crate::errors::Failure;
+use crate::exit::Exit;
+
+/// Planning recurses; a statement at the allowed depth must not overflow the stack.
+const STACK_BYTES: usize = 64 << 20;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let worker = std::thread::Builder::new().name("causeway".to_owned()).stack_size(STACK_BYTES);
+    let exit = match worker.spawn(move || answer(&arguments)).map(std::thread::JoinHandle::join) {
+        Ok(Ok(exit)) => exit,
+        // The panic has printed itself; an unstartable thread has nothing to print with.
+        Ok(Err(_)) | Err(_) => Exit::Failed,
+    };
+    exit.into()
+}
+
+fn answer(arguments: &Arguments) -> Exit {
+    let app = App::new(&arguments.global);
+    match dispatch(&app, &arguments.command) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            failure.print(&app.terminal);
+            failure.exit()
+        }
+    }
+}
+
+fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Init(options) => init::init(app, options),
+        Command::Run(options) => run::run(app, options),
+        Command::Plan(options) => plan::plan(app, options),
+        Command::Sql(options) => sql::sql(app, options),
+        Command::Ops(options) => ops::ops(app, options),
+        Command::Lineage(options) => lineage::lineage(app, options),
+        Command::Schedule(options) => schedule::schedule(app, options),
+        Command::Doctor => doctor::doctor(app),
+        Command::Explain(options) => explain::explain(app, options),
+        Command::Version => version::version(app),
+        Command::Completions(options) => manual::completions(options),
+        Command::Man(options) => manual::man(options),
+        Command::Reference(options) => reference::reference(app, options),
+    }
+}

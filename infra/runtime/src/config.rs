@@ -25,43 +25,65 @@ pub struct Config {
     pub log: LogSection,
 }
 
-/// `[lake]`
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LakeSection {
-    /// Where the tables lie, as `file:///path`, `memory:///` or `s3://bucket/prefix`. Default: the
-    /// folder `lake` beside the file.
-    pub url: Option<String>,
-    /// Options of the object store, for example `aws_region`.
-    pub options: BTreeMap<String, String>,
+/// Declares a section whose doc comments are kept for the docs page.
+macro_rules! section {
+    ($(#[$about:meta])* $name:ident { $($(#[doc = $line:literal])+ $key:ident: $kind:ty),+ $(,)? }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name {
+            $($(#[doc = $line])+ pub $key: $kind,)+
+        }
+
+        impl $name {
+            /// The doc comment of each key.
+            pub(crate) const MEANINGS: Meanings = &[$((stringify!($key), &[$($line),+])),+];
+        }
+    };
 }
 
-/// `[catalog]`
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CatalogSection {
-    /// The catalog's database, as `sqlite:///path`. Default: `catalog.sqlite` beside the file.
-    pub url: Option<String>,
+/// Keys with the lines of their doc comments.
+pub(crate) type Meanings = &'static [(&'static str, &'static [&'static str])];
+
+section! {
+    /// `[lake]`
+    #[derive(Default)]
+    LakeSection {
+        /// Where the tables lie, as `file:///path`, `memory:///` or `s3://bucket/prefix`. Default: the
+        /// folder `lake` beside the file.
+        url: Option<String>,
+        /// Options of the object store, for example `aws_region`.
+        options: BTreeMap<String, String>,
+    }
 }
 
-/// `[limits]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsSection {
-    /// Memory that all statements of the process share; beyond it sorts and joins spill to disk.
-    /// 0 takes 60 % of the machine's memory.
-    pub memory_limit_bytes: u64,
-    /// A statement that runs longer is cancelled. 0 sets no limit.
-    pub timeout_seconds: u64,
-    /// Threads for queries and operators. 0 takes one per core.
-    pub threads: usize,
-    /// The longest statement accepted.
-    pub max_statement_bytes: usize,
-    /// The deepest nesting of a statement accepted.
-    pub max_depth: usize,
-    /// Where sorts and joins spill to. Default: the folder `causeway-spill` in the system's
-    /// temporary folder.
-    pub spill_dir: Option<PathBuf>,
+section! {
+    /// `[catalog]`
+    #[derive(Default)]
+    CatalogSection {
+        /// The catalog's database, as `sqlite:///path`. Default: `catalog.sqlite` beside the file.
+        url: Option<String>,
+    }
+}
+
+section! {
+    /// `[limits]`
+    LimitsSection {
+        /// Memory that all statements of the process share; beyond it sorts and joins spill to disk.
+        /// 0 takes 60 % of the machine's memory.
+        memory_limit_bytes: u64,
+        /// A statement that runs longer is cancelled. 0 sets no limit.
+        timeout_seconds: u64,
+        /// Threads for queries and operators. 0 takes one per core.
+        threads: usize,
+        /// The longest statement accepted.
+        max_statement_bytes: usize,
+        /// The deepest nesting of a statement accepted.
+        max_depth: usize,
+        /// Where sorts and joins spill to. Default: the folder `causeway-spill` in the system's
+        /// temporary folder.
+        spill_dir: Option<PathBuf>,
+    }
 }
 
 impl Default for LimitsSection {
@@ -71,31 +93,32 @@ impl Default for LimitsSection {
             timeout_seconds: 0,
             threads: 0,
             max_statement_bytes: 1 << 20,
-            max_depth: 200,
+            max_depth: 64,
             spill_dir: None,
         }
     }
 }
 
-/// `[paths]`
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PathsSection {
-    /// Folders whose files `COPY … FROM` and `read_csv` may read, relative to the file. Default: the
-    /// lake's own folder.
-    pub read: Vec<PathBuf>,
-    /// Folders that `COPY … TO` may write to, relative to the file. Default: the lake's own folder.
-    pub write: Vec<PathBuf>,
+section! {
+    /// `[paths]`
+    #[derive(Default)]
+    PathsSection {
+        /// Folders whose files `COPY … FROM` and `read_csv` may read, relative to the file. Default:
+        /// the lake's own folder.
+        read: Vec<PathBuf>,
+        /// Folders that `COPY … TO` may write to, relative to the file. Default: the lake's own folder.
+        write: Vec<PathBuf>,
+    }
 }
 
-/// `[log]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LogSection {
-    /// `text` for people, `json` for programs: one object per line.
-    pub format: LogFormat,
-    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `warn,causeway_jobs=debug`.
-    pub level: String,
+section! {
+    /// `[log]`
+    LogSection {
+        /// `text` for people, `json` for programs: one object per line.
+        format: LogFormat,
+        /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `warn,causeway_jobs=debug`.
+        level: String,
+    }
 }
 
 impl Default for LogSection {
@@ -134,7 +157,10 @@ impl Config {
     }
 
     /// Refuses values that no machine can use.
-    fn check(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] with the range.
+    pub fn check(&self) -> Result<()> {
         let limits = &self.limits;
         let ranges = [
             ("limits.threads", limits.threads <= 1024, "from 0 (one per core) to 1024"),
@@ -144,7 +170,7 @@ impl Config {
                 "0 (60 % of the machine's memory) or at least 33554432 (32 MiB)",
             ),
             ("limits.max_statement_bytes", limits.max_statement_bytes > 0, "at least 1"),
-            ("limits.max_depth", (1..=1000).contains(&limits.max_depth), "from 1 to 1000"),
+            ("limits.max_depth", (1..=256).contains(&limits.max_depth), "from 1 to 256"),
         ];
         match ranges.iter().find(|(_, fits, _)| !fits) {
             Some((key, _, allowed)) => {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use crate::{Config, ConfigError, Result};
+use crate::{CatalogSection, Config, ConfigError, LakeSection, LimitsSection, LogSection, PathsSection, Result};
 
 /// One key with its default and its meaning, for the docs page.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct KeyDoc {
     pub variable: Option<String>,
     /// The default as TOML; `None` where it depends on the place of the file.
     pub default: Option<String>,
+    /// What it means, with its unit.
+    pub meaning: String,
 }
 
 /// Lists all keys in the order of their sections.
@@ -29,10 +31,25 @@ pub fn key_docs() -> Vec<KeyDoc> {
             variable: (!default.is_object()).then(|| variable_name(&section, &key)),
             default: (!default.is_null() && default != Value::Array(Vec::new()) && !default.is_object())
                 .then(|| default.to_string()),
+            meaning: meaning(&section, &key),
             section,
             key,
         })
         .collect()
+}
+
+/// Returns the doc comment of a key on one line.
+fn meaning(section: &str, key: &str) -> String {
+    let meanings = match section {
+        "lake" => LakeSection::MEANINGS,
+        "catalog" => CatalogSection::MEANINGS,
+        "limits" => LimitsSection::MEANINGS,
+        "paths" => PathsSection::MEANINGS,
+        "log" => LogSection::MEANINGS,
+        _ => &[],
+    };
+    let lines = meanings.iter().find(|(name, _)| *name == key).map_or(&[][..], |(_, lines)| lines);
+    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns section, key and default of everything a file may say.
@@ -107,5 +124,6 @@ mod tests {
         let docs = key_docs();
         assert!(docs.iter().any(|doc| doc.variable.as_deref() == Some("CAUSEWAY_LIMITS_THREADS")));
         assert_eq!(docs.len(), known_keys().len());
+        assert!(docs.iter().all(|doc| !doc.meaning.is_empty()), "{docs:?}");
     }
 }

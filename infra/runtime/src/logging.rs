@@ -1,7 +1,8 @@
 //! The log: to standard error, as lines for people or JSON for programs.
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::writer::BoxMakeWriter;
+/// Where log lines go: makes a writer for each.
+pub use tracing_subscriber::fmt::writer::BoxMakeWriter as LogTarget;
 
 use crate::{ConfigError, LogFormat, LogSection, Result};
 
@@ -35,7 +36,7 @@ impl Verbosity {
 ///
 /// # Errors
 /// [`ConfigError::LogFilter`] if the level is not one.
-pub fn start(section: &LogSection, verbosity: Verbosity, colours: bool, writer: BoxMakeWriter) -> Result<()> {
+pub fn start(section: &LogSection, verbosity: Verbosity, colours: bool, writer: LogTarget) -> Result<()> {
     let given = verbosity.level().map(str::to_owned).or_else(|| std::env::var(LOG_VARIABLE).ok());
     let filter = parse_filter(given.as_deref().unwrap_or(&section.level))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(true);

@@ -18,6 +18,8 @@ mod operators;
 mod provider;
 mod runs;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -1,0 +1,277 @@
+//! The command line, as clap reads it; help, completions, manual and `docs/cli.md` are derived from it.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit::EXIT_CODES;
+
+/// SQL in, valid answers out, and for every answer a record of what made it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "causeway",
+    version,
+    about = "A governed data lake and job engine for sensitive tables",
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_long_help = EXIT_CODES
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The configuration, or the folder it lies in [default: $CAUSEWAY_CONFIG, else causeway.toml here or above]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Say more on standard error: -v information, -vv debugging, -vvv everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say less on standard error: -q errors only, -qq nothing
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) quiet: u8,
+    /// Write JSON to standard output, for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// Show no progress bars, even on a terminal
+    #[arg(long, global = true)]
+    pub(crate) no_progress: bool,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a lake: causeway.toml, the catalog and the folder of tables
+    Init(InitOptions),
+    /// Run a pipeline once; what is up to date is not done again
+    Run(RunOptions),
+    /// Show what a run of a pipeline would do, and in which order
+    Plan(PlanOptions),
+    /// Run SQL: a statement, a file, standard input, or an interactive shell
+    Sql(SqlOptions),
+    /// List the operators, or describe one
+    Ops(OpsOptions),
+    /// Show what a table or column came from, or what was made from it
+    Lineage(LineageOptions),
+    /// Look at the schedule of a pipeline
+    Schedule(ScheduleOptions),
+    /// Check the configuration, the catalog, the lake and the machine
+    Doctor,
+    /// Explain an error code
+    Explain(ExplainOptions),
+    /// Show the version
+    Version,
+    /// Print the completion script of a shell
+    Completions(CompletionsOptions),
+    /// Print the manual page
+    Man(ManOptions),
+    /// Write the generated pages of the docs, or check that they are current
+    #[command(hide = true)]
+    Reference(ReferenceOptions),
+}
+
+/// Limits that come before those of the file.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitOptions {
+    /// Threads for queries and operators
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Memory that all statements share, in bytes
+    #[arg(long, value_name = "N")]
+    pub(crate) memory_limit_bytes: Option<u64>,
+    /// Cancel a statement that runs longer
+    #[arg(long, value_name = "N")]
+    pub(crate) timeout_seconds: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitOptions {
+    /// The folder to make the lake in
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Where the tables shall lie: file:///path, or s3://bucket/prefix [default: the folder `lake` in DIR]
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake_url: Option<String>,
+    /// A folder besides DIR whose files statements may read; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    pub(crate) read: Vec<PathBuf>,
+    /// A folder besides DIR/exports that COPY … TO may write to; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    pub(crate) write: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunOptions {
+    /// The pipeline: a folder with pipeline.toml and *.sql
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanOptions {
+    /// The pipeline: a folder with pipeline.toml and *.sql
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SqlOptions {
+    /// The statements to run
+    #[arg(value_name = "SQL", conflicts_with_all = ["command", "file"])]
+    pub(crate) statement: Option<String>,
+    /// The statements to run
+    #[arg(short = 'c', long, value_name = "SQL", conflicts_with = "file")]
+    pub(crate) command: Option<String>,
+    /// Read the statements from a file; `-` is standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// How to write the rows [default: table, or what the name of the output file ends in]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// Write the rows to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Rows that a table on the terminal shows; 0 shows all
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) max_rows: usize,
+    /// Print how long each statement took
+    #[arg(long)]
+    pub(crate) timing: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
+}
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns for people
+    Table,
+    /// Comma-separated, with a header; NULL is empty
+    Csv,
+    /// One array of objects
+    Json,
+    /// One object per line
+    Ndjson,
+    /// The Arrow IPC stream format
+    Arrow,
+    /// Parquet, compressed with zstd
+    Parquet,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct OpsOptions {
+    #[command(subcommand)]
+    pub(crate) command: Option<OpsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OpsCommand {
+    /// List the operators
+    List,
+    /// Describe an operator: inputs, options, output, privacy, source
+    Describe {
+        /// Its name
+        name: String,
+        /// Print the page of the docs
+        #[arg(long, conflicts_with = "json")]
+        markdown: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LineageOptions {
+    /// schema.table, schema.table.column, or file.<path>
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    /// What it came from (the default)
+    #[arg(long, conflicts_with = "downstream")]
+    pub(crate) upstream: bool,
+    /// What was made from it
+    #[arg(long)]
+    pub(crate) downstream: bool,
+    /// Show columns, not only tables
+    #[arg(long)]
+    pub(crate) columns: bool,
+    /// How many steps to follow [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    pub(crate) depth: Option<i64>,
+    /// The version to start from [default: the newest]
+    #[arg(long, value_name = "N")]
+    pub(crate) version: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScheduleOptions {
+    #[command(subcommand)]
+    pub(crate) command: ScheduleCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// Print the next times at which the pipeline would fire
+    Preview {
+        /// The pipeline: a folder with pipeline.toml
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// How many times
+        #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
+        count: usize,
+        /// The instant to start from, RFC 3339 [default: now]
+        #[arg(long, value_name = "INSTANT")]
+        after: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainOptions {
+    /// The code, such as CW0103; without one the codes are listed
+    #[arg(value_name = "CODE")]
+    pub(crate) code: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsOptions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManOptions {
+    /// Write one page for each command to this folder instead
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReferenceOptions {
+    /// The folder of the docs
+    #[arg(value_name = "DIR", default_value = "docs")]
+    pub(crate) folder: PathBuf,
+    /// Write nothing; name the pages that are not current and fail
+    #[arg(long)]
+    pub(crate) check: bool,
+}

@@ -1,0 +1,71 @@
+//! An open lake: configuration, catalog, tables and engine.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use causeway_engine::{Engine, EngineConfig};
+use causeway_lake::{Lake, LakeConfig};
+use causeway_model::Catalog;
+use causeway_runtime::Project;
+use causeway_store::SqliteCatalog;
+use causeway_system::System;
+
+use crate::app::App;
+use crate::args::LimitOptions;
+use crate::errors::Failure;
+use crate::exit::Exit;
+use crate::version::VERSION;
+
+/// An open lake.
+pub(crate) struct Session {
+    pub(crate) project: Project,
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) engine: Engine,
+}
+
+impl Session {
+    /// Opens the lake that the configuration describes. No table is looked at.
+    pub(crate) fn open(app: &App, limits: &LimitOptions) -> Result<Self, Failure> {
+        let project = app.project(limits)?;
+        app.start_threads(project.threads())?;
+        let catalog = app.wait(open_catalog(&project))?;
+        let lake = open_lake(&project)?;
+        let system = Arc::new(System::new(Arc::clone(&catalog)));
+        let engine = Engine::new(engine_config(&project)?, Arc::clone(&catalog), lake, system)?;
+        Ok(Self { project, catalog, engine })
+    }
+}
+
+/// Opens the lake's catalog, which must exist: a new one would hide that the old one is lost.
+pub(crate) async fn open_catalog(project: &Project) -> Result<Arc<dyn Catalog>, Failure> {
+    let Some(file) = project.catalog_file() else {
+        return Err(Failure::new(Exit::Unusable, format!("catalog.url `{}` is not supported", project.catalog_url()))
+            .with_hint("use sqlite:///path/to/catalog.sqlite"));
+    };
+    if !file.try_exists()? {
+        return Err(Failure::new(Exit::Unusable, format!("the catalog {} does not exist", file.display()))
+            .with_hint("restore it from a backup, correct catalog.url, or make a new lake with `causeway init DIR`"));
+    }
+    Ok(Arc::new(SqliteCatalog::open(&file).await?))
+}
+
+/// Opens the store of the lake's tables.
+pub(crate) fn open_lake(project: &Project) -> Result<Lake, Failure> {
+    let options = project.config.lake.options.clone();
+    Ok(Lake::open(&LakeConfig { url: project.lake_url(), options })?)
+}
+
+fn engine_config(project: &Project) -> Result<EngineConfig, Failure> {
+    Ok(EngineConfig {
+        memory_limit_bytes: usize::try_from(project.memory_limit_bytes()).unwrap_or(usize::MAX),
+        threads: project.threads(),
+        timeout: project.timeout(),
+        spill_dir: project.spill_dir(),
+        max_statement_bytes: project.config.limits.max_statement_bytes,
+        max_depth: project.config.limits.max_depth,
+        base_dir: std::env::current_dir().context("the current folder cannot be read")?,
+        read_paths: project.read_paths(),
+        write_paths: project.write_paths(),
+        version: VERSION.to_owned(),
+    })
+}

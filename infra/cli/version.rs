@@ -1,0 +1,22 @@
+//! `causeway version`.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::errors::Failure;
+use crate::exit::Exit;
+use crate::terminal::print;
+
+/// The version of this binary, as it is recorded with every run.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Prints the version.
+pub(crate) fn version(app: &App) -> Result<Exit, Failure> {
+    let text = if app.terminal.json {
+        json!({"name": "causeway", "version": VERSION, "operators": causeway_all::operators().count()}).to_string()
+    } else {
+        format!("causeway {VERSION}")
+    };
+    print(&format!("{text}\n"))?;
+    Ok(Exit::Ok)
+}
