@@ -138,6 +138,9 @@ pub enum IngestError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The lake refused or is not there.
+    #[error(transparent)]
+    Lake(#[from] causeway_lake::LakeError),
     /// A state that should not arise: our bug.
     #[error("internal error while loading `{file}`: {problem}; please report it")]
     Internal {
@@ -180,18 +183,23 @@ impl IngestError {
             Self::Memory { .. } => "CW0512",
             Self::Cancelled { .. } => "CW0513",
             Self::Io { .. } => "CW0514",
-            Self::Internal { .. } => "CW0516",
+            Self::Lake(error) => error.code(),
+            Self::Internal { .. } => "CW0515",
         }
     }
 
     /// Returns true if the same call may succeed when tried again.
     #[must_use]
     pub fn retryable(&self) -> bool {
-        matches!(self, Self::Changed { .. })
+        match self {
+            Self::Changed { .. } => true,
+            Self::Lake(error) => error.retryable(),
+            _ => false,
+        }
     }
 }
 
-fn list_faults(faults: &[FaultCount]) -> String {
+pub(crate) fn list_faults(faults: &[FaultCount]) -> String {
     let mut list = String::new();
     for fault in faults {
         let separator = if list.is_empty() { "" } else { ", " };

@@ -51,6 +51,30 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All reasons, in the order of the docs.
+    pub const ALL: [Self; 20] = [
+        Self::MissingValue,
+        Self::NotABoolean,
+        Self::NotANumber,
+        Self::TooManyDecimals,
+        Self::OutOfRange,
+        Self::NotInCategories,
+        Self::PatternMismatch,
+        Self::BadDate,
+        Self::BadTimestamp,
+        Self::WrongFieldCount,
+        Self::FieldTooLong,
+        Self::RecordTooLong,
+        Self::InvalidUtf8,
+        Self::NulByte,
+        Self::BadQuotes,
+        Self::BadJson,
+        Self::NestedValue,
+        Self::UnknownField,
+        Self::DuplicateKey,
+        Self::KeyExists,
+    ];
+
     /// Returns the code shown in the quarantine table.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -76,6 +100,11 @@ impl Reason {
             Self::DuplicateKey => "duplicate_key",
             Self::KeyExists => "key_exists",
         }
+    }
+
+    /// Finds a code that stands in a quarantine table; one of a newer version is `unknown`.
+    pub(crate) fn known_code(code: &str) -> &'static str {
+        Self::ALL.iter().map(|reason| reason.code()).find(|known| *known == code).unwrap_or("unknown")
     }
 }
 
@@ -146,10 +175,6 @@ impl Tally {
         let (rows, first) = self.counts.entry(fault).or_insert((0, row));
         *rows += 1;
         *first = row.min(*first);
-    }
-
-    pub(crate) fn total(&self) -> u64 {
-        self.counts.values().map(|(rows, _)| rows).sum()
     }
 
     /// Lists the counts; `name` gives the name of a contract column.

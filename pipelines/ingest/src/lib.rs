@@ -8,6 +8,7 @@ mod digest;
 mod error;
 mod fault;
 mod keys;
+mod load;
 mod ndjson;
 mod open;
 mod parquet_file;
@@ -25,5 +26,6 @@ pub use contract::{ColumnType, Contract, Encoding, ExtraColumns, Format, Kind, L
 pub use digest::digest;
 pub use error::{FaultCount, IngestError, Result};
 pub use fault::Reason;
+pub use load::{Mode, Progress, Report, Request, ingest};
 pub use path::{resolve_new_path, resolve_path};
 pub use quarantine::quarantine_schema;

@@ -55,10 +55,6 @@ impl RefusedRows {
         self.n_rows += 1;
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.n_rows == 0
-    }
-
     pub(crate) fn finish(mut self, names: &LoadNames) -> Result<RecordBatch, arrow::error::ArrowError> {
         let repeat = |text: &str| -> ArrayRef {
             let mut builder = StringBuilder::with_capacity(self.n_rows, self.n_rows * text.len());

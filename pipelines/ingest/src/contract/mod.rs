@@ -131,6 +131,12 @@ impl Contract {
         self.columns.iter().map(ColumnRule::column).collect()
     }
 
+    /// Returns each column of the table with the name of the file's column it is read from.
+    #[must_use]
+    pub fn sources(&self) -> Vec<(String, Column)> {
+        self.columns.iter().map(|rule| (rule.source.clone(), rule.column())).collect()
+    }
+
     /// Returns what must be known to protect the people in the table.
     #[must_use]
     pub fn policy(&self) -> DatasetPolicy {
