@@ -266,9 +266,7 @@ impl Runner {
     }
 
     async fn run_checks(&self, step: &PipelineStep, request: &StepRequest, summary: &mut StepSummary) {
-        let mut ordinal = request.ordinal;
-        for check in &step.checks {
-            ordinal += 1;
+        for (ordinal, check) in (request.ordinal + 1..).zip(&step.checks) {
             let place = CheckPlace { run: &request.run, step, ordinal };
             match self.run_check(&place, check, &request.context).await {
                 Ok((check_summary, failure)) => {
