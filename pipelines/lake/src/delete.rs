@@ -21,6 +21,14 @@ use crate::write::Destination;
 /// How often a delete starts anew behind other writers.
 const ATTEMPTS: usize = 5;
 
+/// A delete that is written but not committed.
+pub(crate) struct Plan {
+    pub(crate) actions: Actions,
+    /// Rows taken out.
+    pub(crate) n_rows: u64,
+    pub(crate) files: Arc<Destination>,
+}
+
 impl Lake {
     /// Takes out the rows for which `predicate` is true, in one commit.
     ///
@@ -34,7 +42,6 @@ impl Lake {
     pub async fn delete(&self, location: &str, predicate: Expr, marker: &Marker) -> Result<Commit> {
         let table = self.table(location)?;
         let _pass = table.enter().await?;
-        let predicate = unqualified(predicate)?;
         let mut attempt = 1;
         loop {
             match self.delete_once(&table, &predicate, marker).await {
@@ -44,21 +51,28 @@ impl Lake {
         }
     }
 
-    pub(crate) async fn delete_once(&self, table: &Table, predicate: &Expr, marker: &Marker) -> Result<Commit> {
+    async fn delete_once(&self, table: &Table, predicate: &Expr, marker: &Marker) -> Result<Commit> {
         let base = table.existing().await?;
         if let Some(done) = table.committed(marker).await? {
             return Ok(done);
         }
-        let (touched, n_rows) = self.touched(table, &base, predicate).await?;
+        let Plan { actions, n_rows, files } = self.plan_delete(table, &base, predicate).await?;
+        let draft = Draft { operation: "DELETE", n_rows, actions, tolerates: Tolerates::Nothing, behind_fence: false };
+        commit_or_discard(table, Some(&base), draft, marker, &files).await
+    }
+
+    /// Writes the touched files anew without the rows; nothing is committed yet.
+    pub(crate) async fn plan_delete(&self, table: &Table, base: &TableState, predicate: &Expr) -> Result<Plan> {
+        let predicate = unqualified(predicate.clone())?;
+        let (touched, n_rows) = self.touched(table, base, &predicate).await?;
         let files = Destination::new(&table.log, &base.schema, &base.identifying());
         let mut actions = Actions::default();
         if !touched.is_empty() {
-            let kept = self.rows_of(table, &base, touched.clone())?.filter(predicate.clone().is_not_true())?;
+            let kept = self.rows_of(table, base, touched.clone())?.filter(predicate.is_not_true())?;
             actions.adds = files.write(kept.execute_stream_partitioned().await?).await?.adds;
             actions.removes = touched.iter().map(|file| removal(file)).collect();
         }
-        let draft = Draft { operation: "DELETE", n_rows, actions, tolerates: Tolerates::Nothing };
-        commit_or_discard(table, Some(&base), draft, marker, &files).await
+        Ok(Plan { actions, n_rows, files })
     }
 
     /// Returns the files that hold rows to take out, and how many rows.

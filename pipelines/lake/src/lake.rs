@@ -68,7 +68,8 @@ impl Lake {
         }
         let schema = stored_schema(&schema)?;
         let actions = properties::actions(location, &schema, options, None)?;
-        let draft = Draft { operation: "CREATE TABLE", n_rows: 0, actions, tolerates: Tolerates::Nothing };
+        let draft =
+            Draft { operation: "CREATE TABLE", n_rows: 0, actions, tolerates: Tolerates::Nothing, behind_fence: false };
         table.commit(None, draft, marker).await
     }
 
@@ -98,6 +99,7 @@ impl Lake {
             n_rows: written.n_rows,
             actions: Actions { adds: written.adds, ..Actions::default() },
             tolerates: Tolerates::Rows,
+            behind_fence: false,
         };
         commit_or_discard(&table, Some(&base), draft, marker, &files).await
     }
@@ -152,8 +154,13 @@ impl Lake {
         let written = files.write(partitions).await?;
         actions.removes = base.iter().flat_map(|state| removals(state)).collect();
         actions.adds = written.adds;
-        let draft =
-            Draft { operation: rewrite.operation, n_rows: written.n_rows, actions, tolerates: Tolerates::Nothing };
+        let draft = Draft {
+            operation: rewrite.operation,
+            n_rows: written.n_rows,
+            actions,
+            tolerates: Tolerates::Nothing,
+            behind_fence: false,
+        };
         commit_or_discard(&table, base.as_deref(), draft, marker, &files).await
     }
 

@@ -38,7 +38,9 @@
 
 mod bounds;
 mod delete;
+mod erase;
 mod error;
+mod housekeeping;
 mod lake;
 mod location;
 mod log;
@@ -53,7 +55,9 @@ mod tests;
 mod types;
 mod write;
 
+pub use erase::{Erasure, ErasureEvidence, Evidence, SearchedObject};
 pub use error::{LakeError, Result};
+pub use housekeeping::Orphans;
 pub use lake::Lake;
 pub use snapshot::Snapshot;
 pub use types::{At, Commit, LakeConfig, Marker, Rewrite, TableOptions};

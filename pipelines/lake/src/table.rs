@@ -51,6 +51,8 @@ pub(crate) struct Draft {
     pub(crate) n_rows: u64,
     pub(crate) actions: Actions,
     pub(crate) tolerates: Tolerates,
+    /// An erasure commits behind its own fence.
+    pub(crate) behind_fence: bool,
 }
 
 impl Table {
@@ -61,7 +63,7 @@ impl Table {
         Ok(pass)
     }
 
-    async fn refuse_if_fenced(&self) -> Result<()> {
+    pub(crate) async fn refuse_if_fenced(&self) -> Result<()> {
         if self.log.exists(&self.log.path(FENCE)?).await? {
             return Err(LakeError::Fenced { location: self.log.location.to_string() });
         }
@@ -117,8 +119,14 @@ impl Table {
         if version < 0 || version > latest.version {
             return Err(self.log.no_version(version, latest.version));
         }
-        let loaded = self.log.load(Some(version)).await?.ok_or_else(|| self.missing())?;
-        Ok(Arc::new(loaded.state))
+        match self.log.load(Some(version)).await {
+            Ok(loaded) => Ok(Arc::new(loaded.ok_or_else(|| self.missing())?.state)),
+            // Another program may have expired the beginning of the log.
+            Err(error) => match self.log.versions().await?.first() {
+                Some(&oldest) if version < oldest => Err(self.log.no_version(version, latest.version)),
+                _ => Err(error),
+            },
+        }
     }
 
     /// Returns the newest version whose commit is not younger than `instant`.
@@ -206,7 +214,9 @@ impl Table {
                 return Ok(done);
             }
             self.check_tolerable(base, latest.as_deref(), draft.tolerates)?;
-            self.refuse_if_fenced().await?;
+            if !draft.behind_fence {
+                self.refuse_if_fenced().await?;
+            }
             let version = latest.as_ref().map_or(0, |state| state.version + 1);
             draft.sign(marker, latest.as_deref());
             if self.log.put(version, &draft.actions).await? {

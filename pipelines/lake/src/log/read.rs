@@ -202,10 +202,11 @@ impl Log {
 
     /// Returns deltalake's view of the same log.
     ///
-    /// The store is rooted at the lake, so deltalake gets a URL whose path is the location. The
-    /// scheme `file` makes it sort listings, which local disks return unordered.
+    /// The store is rooted at the lake, so deltalake gets a made-up URL whose path is the location.
+    /// The name of an S3 directory bucket makes it sort listings, which local disks and such buckets
+    /// return unordered; a `file` URL would make it look for the path on this machine's disk.
     pub(crate) fn delta(&self) -> Result<LogStoreRef> {
-        let mut url = Url::parse("file:///").map_err(|error| LakeError::Internal(error.to_string()))?;
+        let mut url = Url::parse("s3://lake--x-s3/").map_err(|error| LakeError::Internal(error.to_string()))?;
         if let Ok(mut parts) = url.path_segments_mut() {
             parts.clear().extend(self.location.split('/')).push("");
         }

@@ -16,20 +16,19 @@ use crate::{At, Lake, LakeConfig, Marker, Snapshot, TableOptions};
 /// A lake that vanishes with the test.
 pub(super) struct Home {
     pub(super) lake: Lake,
-    pub(super) config: LakeConfig,
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Home {
     pub(super) fn memory() -> Self {
         let config = LakeConfig { url: "memory:///".to_owned(), ..LakeConfig::default() };
-        Self { lake: Lake::open(&config).unwrap(), config, _folder: None }
+        Self { lake: Lake::open(&config).unwrap(), _folder: None }
     }
 
     pub(super) fn disk() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = LakeConfig { url: format!("file://{}", folder.path().display()), ..LakeConfig::default() };
-        Self { lake: Lake::open(&config).unwrap(), config, _folder: Some(folder) }
+        Self { lake: Lake::open(&config).unwrap(), _folder: Some(folder) }
     }
 
     /// The same lake as another process would see it: nothing cached.

@@ -1,5 +1,7 @@
 //! The verbs on a local disk and in memory: the same suite for both.
 
+mod erasure;
 mod helpers;
+mod speed;
 mod types;
 mod verbs;
