@@ -32,15 +32,30 @@ async fn every_statement_answers_as_written() {
         let records = sqllogictest::parse_file::<DefaultColumnType>(file).unwrap();
         statements += records
             .iter()
-            .filter(|record| matches!(record, sqllogictest::Record::Statement { .. } | sqllogictest::Record::Query { .. }))
+            .filter(|record| {
+                matches!(record, sqllogictest::Record::Statement { .. } | sqllogictest::Record::Query { .. })
+            })
             .count();
-        if let Err(error) = Runner::new(|| async { Ok(Database::open().await) }).run_file_async(file).await {
+        let mut runner = Runner::new(|| async { Ok(Database::open().await) });
+        if std::env::var_os("UPDATE_SLT").is_some() {
+            update(&mut runner, file).await;
+        } else if let Err(error) = runner.run_file_async(file).await {
             failures.push(error.display(false).to_string());
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     assert!(statements >= AT_LEAST, "{statements} statements in {} files", files.len());
     println!("slt: {statements} statements in {} files", files.len());
+}
+
+/// Writes the answers into a file; the reader of the change decides whether they are right.
+async fn update<M>(runner: &mut Runner<Database, M>, file: &Path)
+where
+    M: sqllogictest::MakeConnection<Conn = Database>,
+{
+    let (normalizer, validator, columns) =
+        (sqllogictest::default_normalizer, sqllogictest::default_validator, sqllogictest::default_column_validator);
+    runner.update_test_file(file, " ", validator, normalizer, columns).await.unwrap();
 }
 
 /// One engine with everything in memory; files are read from the repository, written to a folder

@@ -15,7 +15,6 @@ use crate::parse::{normalize, parse_query, table_name};
 /// A change of a table as queries.
 #[derive(Debug, Clone)]
 pub(crate) struct Rewritten {
-    pub(crate) table: TableName,
     /// The new content, one expression for each column of the table, in its order.
     pub(crate) content: Box<Query>,
     /// One row with one number: how many rows change.
@@ -78,7 +77,6 @@ pub(crate) fn delete(delete: &Delete, columns: &[String]) -> Result<Rewritten> {
     let condition = delete.selection.as_ref().map_or_else(|| "TRUE".to_owned(), ToString::to_string);
     let list = columns.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
     Ok(Rewritten {
-        table: target(factor)?,
         content: parse_query(&format!("SELECT {list} FROM {factor} WHERE ({condition}) IS NOT TRUE"))?,
         changed: parse_query(&format!("SELECT count(*) FROM {factor} WHERE ({condition})"))?,
         must_be_empty: None,
@@ -103,7 +101,6 @@ pub(crate) fn update(update: &Update, columns: &[String]) -> Result<Rewritten> {
     });
     let list = list.collect::<Vec<_>>().join(", ");
     Ok(Rewritten {
-        table: name,
         content: parse_query(&format!("SELECT {list} FROM {factor}"))?,
         changed: parse_query(&format!("SELECT count(*) FROM {factor} WHERE ({condition})"))?,
         must_be_empty: None,
@@ -146,7 +143,6 @@ pub(crate) fn merge(merge: &Merge, columns: &[String]) -> Result<Rewritten> {
         Some((parse_query(&twice)?, "MERGE: a row of the target matches several rows of the source; make the source unique on the join columns"))
     };
     Ok(Rewritten {
-        table: name,
         content: parse_query(&format!("SELECT {} FROM {from} WHERE {kept}", list.collect::<Vec<_>>().join(", ")))?,
         changed: parse_query(&format!("SELECT count(*) FROM {from} WHERE {acts}"))?,
         must_be_empty,

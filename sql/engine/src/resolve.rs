@@ -15,7 +15,7 @@ use datafusion::datasource::file_format::FileFormat as DfFileFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{LogicalPlan, TableSource};
+use datafusion::logical_expr::TableSource;
 
 use crate::call::{file_key, prepare, table_key, version_key, FileCall, FileFormat, Moment, References};
 use crate::engine::Engine;
@@ -194,20 +194,6 @@ impl Lookup<'_> {
 }
 
 impl Resolved {
-    /// Plans a query over what was found; a table that was not found is an error with its position.
-    pub(crate) async fn plan_query(
-        &self,
-        engine: &Engine,
-        state: &SessionState,
-        query: &datafusion::sql::sqlparser::ast::Query,
-    ) -> Result<LogicalPlan> {
-        let planning = PlanningContext { state, tables: &self.sources };
-        match planning.plan_query(query) {
-            Ok(plan) => Ok(plan),
-            Err(error) => Err(self.explain(engine, error.into()).await),
-        }
-    }
-
     /// Says which table is meant when a name was not found.
     pub(crate) async fn explain(&self, engine: &Engine, error: EngineError) -> EngineError {
         let text = error.to_string();

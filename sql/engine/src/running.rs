@@ -10,7 +10,6 @@ use crate::api::{ProgressEvent, ProgressSink, StatementContext};
 /// Travels through the session's configuration to every operator of a plan.
 pub(crate) struct Running {
     pub(crate) seed: Seed,
-    pub(crate) cancel: Cancel,
     pub(crate) pool: Arc<rayon::ThreadPool>,
     progress: ProgressSink,
     operators: Mutex<Vec<OperatorUse>>,
@@ -20,7 +19,6 @@ impl Running {
     pub(crate) fn new(context: &StatementContext, pool: Arc<rayon::ThreadPool>) -> Self {
         Self {
             seed: context.seed,
-            cancel: context.cancel.clone(),
             pool,
             progress: Arc::clone(&context.progress),
             operators: Mutex::new(Vec::new()),

@@ -28,6 +28,7 @@ pub(super) struct Load {
     shown: String,
     contract: Contract,
     mode: Mode,
+    digest: (String, u64),
     quarantine: Target,
 }
 
@@ -51,15 +52,15 @@ impl Change<'_> {
         }
         let target = Target::find(self.engine, &copy.table).await?;
         let quarantine = Target::find(self.engine, &copy.table.quarantine()).await?;
-        let file = self.register(&path, &copy.path, &contract).await?;
-        let loaded = digest_of(&file);
+        let digest = digest(&path)?;
+        let file = self.register(&digest, &copy.path, &contract).await?;
         let contract_digest = contract.digest();
         if options.mode != Mode::Overwrite
-            && self.engine.catalog().is_ingested(&copy.table, loaded, &contract_digest).await?
+            && self.engine.catalog().is_ingested(&copy.table, &digest.0, &contract_digest).await?
         {
             return Ok(Prepared::nothing().warning(format!("`{}` was loaded before and is not loaded again", copy.path)));
         }
-        let load = Load { path, shown: copy.path.clone(), contract, mode: options.mode, quarantine };
+        let load = Load { path, shown: copy.path.clone(), contract, mode: options.mode, digest, quarantine };
         Ok(Prepared {
             inputs: BTreeMap::from([(FILE.to_owned(), file)]),
             views: Vec::new(),
@@ -71,17 +72,13 @@ impl Change<'_> {
     }
 
     /// Records the file that is about to be read.
-    async fn register(&self, path: &std::path::Path, shown: &str, contract: &Contract) -> Result<DatasetVersion> {
-        let (digest, n_bytes) = digest(path)?;
+    async fn register(&self, digest: &(String, u64), shown: &str, contract: &Contract) -> Result<DatasetVersion> {
+        let (digest, n_bytes) = digest.clone();
         let columns = contract.sources().into_iter().map(|(source, column)| Column { name: source, ..column }).collect();
         let n_bytes = i64::try_from(n_bytes).unwrap_or(i64::MAX);
         let id = self.engine.catalog().register_file(&NewFile { path: shown.to_owned(), digest, n_bytes, columns }).await?;
         Ok(self.engine.catalog().version_by_id(id).await?)
     }
-}
-
-fn digest_of(file: &DatasetVersion) -> &str {
-    file.digest.as_deref().unwrap_or_default()
 }
 
 /// The options of `COPY INTO … WITH (…)`.
@@ -144,13 +141,14 @@ impl Load {
             mode: self.mode,
             table_location: target.location.clone(),
             quarantine_location: self.quarantine.location.clone(),
-            marker_prefix: change.marker().0,
+            marker_prefix: format!("{}/{}", change.marker().0, self.digest.0.get(..16).unwrap_or_default()),
             threads: change.engine.config().threads,
             memory_limit_bytes: change.engine.config().memory_limit_bytes,
             progress: Arc::new(move |share, rows| {
                 progress(ProgressEvent::Share(share));
                 progress(ProgressEvent::RowsRead(rows));
             }),
+            digest: Some(self.digest.clone()),
             cancel: Arc::clone(&cancelled),
         };
         let report = ingest(change.engine.lake(), &request).await;
@@ -176,7 +174,7 @@ impl Load {
         }
         outcome.ingested.push(IngestedFile {
             table: target.name.clone(),
-            digest: digest_of(file).to_owned(),
+            digest: self.digest.0.clone(),
             contract_digest: self.contract.digest(),
             file: file.id,
         });

@@ -135,7 +135,6 @@ impl Export {
                 columns: described.columns,
                 previous: None,
             }],
-            schemas: vec!["file".to_owned()],
             lineage: edges(&lineage, inputs, 0),
             rows_in: i64::try_from(rows_read(self.planned.physical.as_ref())).ok(),
             rows_out: n_rows,

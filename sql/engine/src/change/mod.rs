@@ -8,7 +8,6 @@
 //!   begin (inputs pinned) ─> write (one Delta commit, marked) ─> complete (one transaction)
 //! ```
 
-#[path = "copy_into_wait.rs"]
 mod copy_into;
 mod copy_to;
 mod definition;

@@ -20,7 +20,7 @@ pub(super) struct Described {
 }
 
 /// Describes the columns of a query's result. A column computed row by row from an identifying one
-/// is identifying; a copied column keeps its unit and meaning.
+/// is identifying, an unkeyed hash of it too; a copied column keeps its unit and meaning.
 pub(super) fn describe(
     schema: &Schema,
     lineage: &PlanLineage,
@@ -40,7 +40,7 @@ pub(super) fn describe(
                     policy.subject_key.get_or_insert_with(|| column.name.clone());
                 }
             }
-            column.identifying |= source.identifying && !origin.masking && origin.kind != EdgeKind::Aggregation;
+            column.identifying |= source.identifying && origin.kind != EdgeKind::Aggregation;
         }
         if column.identifying {
             policy.identifying.push(column.name.clone());

@@ -1,0 +1,29 @@
+# Thin: each target does its own set-up. Build products go outside the clone, so that a second clone
+# builds warm; override with CARGO_TARGET_DIR.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/causeway/target
+SETUP = infra/packaging/setup.sh
+
+.PHONY: demo test lint docs bench
+
+demo:
+	@$(SETUP) build
+	@infra/packaging/demo.sh
+
+test:
+	@$(SETUP) build
+	@infra/packaging/test.sh
+
+lint:
+	@$(SETUP) build
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Rewrites docs/operators, docs/cli.md and docs/configuration.md from the code.
+docs:
+	@$(SETUP) build
+	UPDATE_DOCS=1 cargo test --test it -- docs
+
+bench:
+	@$(SETUP) build bench
+	@tests/bench/run.sh

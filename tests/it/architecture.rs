@@ -1,0 +1,157 @@
+//! The crate graph: `cargo metadata` compared with the arrows that are agreed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// What each crate may depend on among ours. Arrows point down only.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("causeway-core", &[]),
+    ("causeway-numerics", &[]),
+    ("causeway-survival", &["causeway-core", "causeway-numerics"]),
+    ("causeway-all", &["causeway-core", "causeway-survival"]),
+    ("causeway-features", &[]),
+    ("causeway-model", &[]),
+    ("causeway-store", &["causeway-model"]),
+    ("causeway-lake", &["causeway-features", "causeway-model"]),
+    ("causeway-ingest", &["causeway-lake", "causeway-model"]),
+    ("causeway-engine", &["causeway-all", "causeway-core", "causeway-ingest", "causeway-lake", "causeway-model"]),
+    ("causeway-system", &["causeway-all", "causeway-core", "causeway-engine", "causeway-model"]),
+    ("causeway-jobs", &["causeway-core", "causeway-engine", "causeway-lake", "causeway-model"]),
+    ("causeway-runtime", &["causeway-features"]),
+    (
+        "causeway",
+        &[
+            "causeway-all",
+            "causeway-core",
+            "causeway-engine",
+            "causeway-ingest",
+            "causeway-jobs",
+            "causeway-lake",
+            "causeway-model",
+            "causeway-runtime",
+            "causeway-store",
+            "causeway-system",
+        ],
+    ),
+];
+
+/// A dependency and the only crates that may name it.
+const RESERVED: &[(&str, &[&str])] = &[
+    ("sqlx", &["causeway-store"]),
+    ("deltalake", &["causeway-lake"]),
+    (
+        "datafusion",
+        &["causeway", "causeway-lake", "causeway-ingest", "causeway-engine", "causeway-system", "causeway-jobs"],
+    ),
+    (
+        "tokio",
+        &[
+            "causeway",
+            "causeway-lake",
+            "causeway-ingest",
+            "causeway-engine",
+            "causeway-store",
+            "causeway-system",
+            "causeway-jobs",
+        ],
+    ),
+    ("anyhow", &["causeway"]),
+];
+
+#[test]
+fn arrows_point_down() {
+    let agreed: BTreeMap<&str, BTreeSet<&str>> =
+        ARROWS.iter().map(|(name, below)| (*name, below.iter().copied().collect())).collect();
+    let mut wrong = Vec::new();
+    for (name, dependencies) in normal_dependencies() {
+        let Some(allowed) = agreed.get(name.as_str()) else {
+            wrong.push(format!("{name} is not in the list of agreed crates"));
+            continue;
+        };
+        for dependency in dependencies.iter().filter(|dependency| dependency.starts_with("causeway")) {
+            if !allowed.contains(dependency.as_str()) {
+                wrong.push(format!("{name} -> {dependency}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn reserved_dependencies_stay_in_their_room() {
+    let mut wrong = Vec::new();
+    for (name, dependencies) in normal_dependencies() {
+        for (reserved, rooms) in RESERVED {
+            if dependencies.contains(*reserved) && !rooms.contains(&name.as_str()) {
+                wrong.push(format!("{name} -> {reserved}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn adding_an_operator_touches_only_its_family() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let names: Vec<&str> = causeway_all::operators().map(|factory| factory.spec().name).collect();
+    let mut wrong = Vec::new();
+    for folder in ["sql", "catalog", "infra", "pipelines/lake/src", "pipelines/ingest/src", "pipelines/jobs/src"] {
+        for file in rust_sources(&root.join(folder)) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let code: String = text
+                .split("#[cfg(test)]")
+                .next()
+                .unwrap_or_default()
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .collect();
+            for name in names.iter().filter(|name| code.contains(&format!("\"{name}\""))) {
+                wrong.push(format!("{} names the operator {name}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Returns the source files of a folder that are not tests.
+fn rust_sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && name != "tests" && name != "benches" {
+            files.extend(rust_sources(&path));
+        } else if name.ends_with(".rs") && name != "tests.rs" && name != "testing.rs" {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn normal_dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    packages.iter().map(|package| (text(&package["name"]), normal(package))).collect()
+}
+
+fn normal(package: &Value) -> BTreeSet<String> {
+    let dependencies = package["dependencies"].as_array().unwrap();
+    dependencies
+        .iter()
+        .filter(|dependency| dependency["kind"].is_null())
+        .map(|dependency| text(&dependency["name"]))
+        .collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}

@@ -1,0 +1,167 @@
+//! The command line as a user or a script meets it: streams, formats, exit codes, messages.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::product::Product;
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn data_go_to_standard_output_and_notes_to_standard_error() {
+    let lake = Product::init();
+    let output = lake.run(&["sql", "-c", "CREATE SCHEMA a; CREATE TABLE a.t AS SELECT 1 AS n; SELECT n FROM a.t"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), " n\n───\n 1\n", "{}", said(&output));
+    assert!(said(&output).contains("a.t@0"), "{}", said(&output));
+    let quiet = lake.run(&["-q", "sql", "-c", "CREATE TABLE a.u AS SELECT 1 AS n"]);
+    assert_eq!((code(&quiet), said(&quiet).as_str()), (0, ""));
+}
+
+#[test]
+fn every_format_is_written_and_a_file_appears_whole() {
+    let lake = Product::init();
+    let sql = "SELECT 1 AS n, NULL AS missing, 'a,b' AS text";
+    assert_eq!(lake.ok(&["sql", "--format", "csv", "-c", sql]), "n,missing,text\n1,,\"a,b\"\n");
+    let rows: Value = serde_json::from_str(&lake.ok(&["sql", "--json", sql])).unwrap();
+    assert_eq!(rows, serde_json::json!([{"n": 1, "missing": null, "text": "a,b"}]));
+    for (file, start) in [("a.parquet", &b"PAR1"[..]), ("a.arrow", &[0xff; 4]), ("a.csv", b"n,text")] {
+        let path = lake.folder().join(file);
+        lake.ok(&["sql", "-c", "SELECT 1 AS n, 'x' AS text", "-o", path.to_str().unwrap()]);
+        assert!(std::fs::read(&path).unwrap().starts_with(start), "{file}");
+    }
+    let target = lake.folder().join("failed.csv");
+    let failed =
+        lake.run(&["sql", "-c", "SELECT CAST('x' || n AS INT) FROM (SELECT 1 AS n)", "-o", target.to_str().unwrap()]);
+    assert_eq!(code(&failed), 1);
+    let left = std::fs::read_dir(lake.folder()).unwrap().filter_map(Result::ok);
+    assert!(left.into_iter().all(|entry| !entry.file_name().to_string_lossy().starts_with("failed")));
+}
+
+#[test]
+fn errors_say_code_place_and_remedy_and_have_their_exit_code() {
+    let lake = Product::init();
+    let output = lake.run(&["sql", "-c", "SELECT 1;\nSELECT * FROM nowhere.t"]);
+    assert_eq!(code(&output), 1);
+    assert!(said(&output).starts_with("error[CW0103]: "), "{}", said(&output));
+    assert!(said(&output).contains("2 | SELECT * FROM nowhere.t"), "{}", said(&output));
+    assert_eq!(code(&lake.run(&["sql", "-c", "SELEC 1"])), 1);
+    assert_eq!(code(&lake.run(&["sql", "--format", "xml"])), 2);
+    assert_eq!(code(&lake.run(&["sql", "-c", "SELECT 1; SELECT 2", "--json"])), 2);
+    assert_eq!(code(&lake.run(&["sql", "-c", "SELECT * FROM read_csv('/etc/passwd')"])), 4);
+    let nowhere =
+        Command::new(env!("CARGO_BIN_EXE_causeway")).args(["--config", "/nowhere", "doctor"]).output().unwrap();
+    assert_eq!(code(&nowhere), 3);
+    assert!(said(&nowhere).starts_with("error[CW0802]: "), "{}", said(&nowhere));
+    assert!(lake.ok(&["explain", "103"]).starts_with("# CW0103: "));
+}
+
+#[test]
+fn a_lake_is_not_made_twice_and_a_lost_catalog_is_not_replaced() {
+    let lake = Product::init();
+    let folder = lake.folder();
+    let again = Command::new(env!("CARGO_BIN_EXE_causeway")).arg("init").arg(&folder).output().unwrap();
+    assert_eq!(code(&again), 1);
+    assert!(said(&again).contains("exists already; nothing was changed"), "{}", said(&again));
+    std::fs::remove_file(folder.join("catalog.sqlite")).unwrap();
+    let lost = lake.run(&["sql", "-c", "SELECT 1"]);
+    assert_eq!(code(&lost), 3);
+    assert!(said(&lost).contains("does not exist"), "{}", said(&lost));
+    assert!(!folder.join("catalog.sqlite").try_exists().unwrap());
+}
+
+#[test]
+fn the_doctor_finds_nothing_in_a_new_lake_and_something_in_a_broken_one() {
+    let lake = Product::init();
+    let checks: Value = serde_json::from_str(&lake.ok(&["doctor", "--json"])).unwrap();
+    assert!(checks.as_array().unwrap().iter().all(|check| check["verdict"] != "fail"), "{checks}");
+    std::fs::write(lake.folder().join("catalog.sqlite"), "this is no database, this is a text of some length").unwrap();
+    let broken = lake.run(&["doctor"]);
+    assert_eq!(code(&broken), 3, "{}", String::from_utf8_lossy(&broken.stdout));
+}
+
+#[test]
+fn a_script_comes_from_standard_input_and_a_reader_may_leave() {
+    let lake = Product::init();
+    let mut child = lake
+        .command(&["sql", "--format", "csv"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"SELECT value FROM generate_series(1, 3000000)").unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "value\n");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((code(&output), said(&output).as_str()), (0, ""));
+}
+
+#[test]
+fn a_termination_signal_stops_a_query_at_once() {
+    let lake = Product::init();
+    let sql =
+        "SELECT count(*) FROM generate_series(1, 100000) a JOIN generate_series(1, 1000000) b ON a.value < b.value";
+    let mut child = lake.start(&["sql", "-c", sql]);
+    std::thread::sleep(Duration::from_millis(1500));
+    let started = Instant::now();
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+}
+
+#[test]
+fn system_tables_and_operators_are_listed_for_programs() {
+    let lake = Product::init();
+    let operators: Value = serde_json::from_str(&lake.ok(&["ops", "--json"])).unwrap();
+    assert!(operators.as_array().unwrap().iter().any(|operator| operator["name"] == "kaplan_meier"));
+    let listed = lake.query("SELECT name FROM system.operators");
+    assert_eq!(listed.len(), operators.as_array().unwrap().len());
+    let one: Value = serde_json::from_str(&lake.ok(&["ops", "describe", "kaplan_meier", "--json"])).unwrap();
+    assert_eq!(one["family"], "survival");
+    let wrong = lake.run(&["ops", "describe", "kaplan_maier"]);
+    assert_eq!(code(&wrong), 2);
+    assert!(said(&wrong).contains("did you mean `kaplan_meier`?"), "{}", said(&wrong));
+}
+
+#[test]
+fn lineage_is_drawn_from_a_table_to_its_source_and_back() {
+    let lake = Product::init();
+    lake.ok(&[
+        "sql",
+        "-q",
+        "-c",
+        "CREATE SCHEMA a; CREATE TABLE a.t AS SELECT 1 AS n, 2 AS k; CREATE TABLE a.u AS SELECT n + 1 AS m FROM a.t WHERE k > 0",
+    ]);
+    let tables = lake.ok(&["lineage", "a.u"]);
+    assert!(tables.starts_with("a.u @0") && tables.contains("a.t @0"), "{tables}");
+    let columns = lake.ok(&["lineage", "a.u", "--columns"]);
+    assert!(columns.contains("a.t.n @0  TRANSFORMATION") && columns.contains("a.t.k @0  FILTER"), "{columns}");
+    let down: Value = serde_json::from_str(&lake.ok(&["lineage", "a.t.n", "--downstream", "--json"])).unwrap();
+    assert!(down.to_string().contains("\"column\":\"m\""), "{down}");
+    let wrong = lake.run(&["lineage", "a.v"]);
+    assert_eq!(code(&wrong), 1);
+    assert!(said(&wrong).contains("did you mean"), "{}", said(&wrong));
+}
+
+#[test]
+fn shells_and_manual_readers_are_served() {
+    let causeway = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_causeway")).args(args).output().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = causeway(&["completions", shell]);
+        assert!(String::from_utf8_lossy(&script.stdout).contains("lineage"), "{shell}");
+    }
+    let page = causeway(&["man"]);
+    assert!(String::from_utf8_lossy(&page.stdout).contains("Exit codes"));
+    assert_eq!(code(&causeway(&["version"])), 0);
+    assert_eq!(code(&causeway(&["no-such-command"])), 2);
+}
