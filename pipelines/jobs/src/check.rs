@@ -94,7 +94,7 @@ impl Runner {
 
     async fn answer(&self, check: &Check, context: &StatementContext) -> Result<Option<bool>> {
         let shape = |found: &str| JobsError::CheckShape { number: check.number, found: found.to_owned() };
-        let Outcome::Rows(mut rows) = self.engine.execute(&check.sql, context).await? else {
+        let Outcome::Rows(mut rows) = Box::pin(self.engine.execute(&check.sql, context)).await? else {
             return Err(shape("no rows: it is no query"));
         };
         let mut answer = None;

@@ -115,7 +115,7 @@ impl Runner {
             force: true,
             context,
         };
-        match self.engine.run_step(&request).await {
+        match Box::pin(self.engine.run_step(&request)).await {
             Ok(_) => tracing::info!(run_id = %step.run, step = %step.name, "interrupted step finished"),
             Err(error) => {
                 tracing::warn!(run_id = %step.run, step = %step.name, code = error.code(), "interrupted step given up");

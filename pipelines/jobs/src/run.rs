@@ -231,7 +231,7 @@ impl Runner {
     ) -> Result<StepReport, EngineError> {
         let mut wait = FIRST_WAIT;
         loop {
-            let error = match self.engine.run_step(request).await {
+            let error = match Box::pin(self.engine.run_step(request)).await {
                 Ok(report) => return Ok(report),
                 Err(error) => error,
             };
