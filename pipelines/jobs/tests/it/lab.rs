@@ -104,7 +104,7 @@ impl Lab {
 
     /// Runs a statement that changes something, outside any pipeline.
     pub(crate) async fn execute(&self, sql: &str) {
-        match self.engine.execute(sql, &StatementContext::default()).await.unwrap() {
+        match Box::pin(self.engine.execute(sql, &StatementContext::default())).await.unwrap() {
             Outcome::Done(_) => {}
             Outcome::Rows(_) => panic!("{sql} returns rows"),
         }
@@ -112,7 +112,8 @@ impl Lab {
 
     /// Returns the rows of a query as a table without its frame.
     pub(crate) async fn query(&self, sql: &str) -> String {
-        let Outcome::Rows(rows) = self.engine.execute(sql, &StatementContext::default()).await.unwrap() else {
+        let Outcome::Rows(rows) = Box::pin(self.engine.execute(sql, &StatementContext::default())).await.unwrap()
+        else {
             panic!("{sql} returns no rows")
         };
         let batches: Vec<_> = rows.stream.try_collect().await.unwrap();
