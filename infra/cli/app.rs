@@ -66,7 +66,7 @@ impl App {
             .enable_all()
             .build()
             .context("the worker threads cannot be started")?;
-        let interrupts = Interrupts::listen(&runtime, &self.terminal).context("signals cannot be watched")?;
+        let interrupts = Interrupts::listen(&self.terminal).context("signals cannot be watched")?;
         // Only this thread fills the cell, and it was empty above.
         let _ = self.threads.set((runtime, interrupts));
         Ok(())
@@ -78,6 +78,13 @@ impl App {
         match self.threads.get() {
             Some((runtime, _)) => runtime.block_on(work),
             None => Err(anyhow::anyhow!("the worker threads are not running").into()),
+        }
+    }
+
+    /// Leaves the threads behind. A query that was interrupted may still compute; nobody waits for it.
+    pub(crate) fn leave(self) {
+        if let Some((runtime, _)) = self.threads.into_inner() {
+            runtime.shutdown_background();
         }
     }
 

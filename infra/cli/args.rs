@@ -275,3 +275,25 @@ pub(crate) struct ReferenceOptions {
     #[arg(long)]
     pub(crate) check: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_contradict_each_other_nowhere() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_statement_can_be_given_in_one_way_only() {
+        let parse = |words: &[&str]| Arguments::try_parse_from([&["causeway", "sql"], words].concat());
+        assert!(parse(&["SELECT 1"]).is_ok());
+        assert!(parse(&["-c", "SELECT 1", "--format", "csv", "-o", "a.csv"]).is_ok());
+        assert!(parse(&["SELECT 1", "-c", "SELECT 2"]).is_err());
+        assert!(parse(&["-c", "SELECT 1", "-f", "a.sql"]).is_err());
+        assert!(parse(&["--format", "xml"]).is_err());
+    }
+}

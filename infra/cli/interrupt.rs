@@ -22,12 +22,17 @@ struct Shared {
 }
 
 impl Interrupts {
-    /// Starts to listen on a runtime.
-    pub(crate) fn listen(runtime: &tokio::runtime::Runtime, terminal: &Terminal) -> std::io::Result<Self> {
+    /// Starts to listen, on a thread of its own: a worker that computes hears no signal, and the
+    /// others may be asleep.
+    pub(crate) fn listen(terminal: &Terminal) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let interrupts = Self::default();
-        let _guard = runtime.enter();
-        let signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        runtime.spawn(interrupts.clone().watch(signals, terminal.clone()));
+        let signals = {
+            let _guard = runtime.enter();
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        };
+        let watch = interrupts.clone().watch(signals, terminal.clone());
+        std::thread::Builder::new().name("causeway-signals".to_owned()).spawn(move || runtime.block_on(watch))?;
         Ok(interrupts)
     }
 

@@ -56,13 +56,15 @@ fn main() -> ExitCode {
 
 fn answer(arguments: &Arguments) -> Exit {
     let app = App::new(&arguments.global);
-    match dispatch(&app, &arguments.command) {
+    let exit = match dispatch(&app, &arguments.command) {
         Ok(exit) => exit,
         Err(failure) => {
             failure.print(&app.terminal);
             failure.exit()
         }
-    }
+    };
+    app.leave();
+    exit
 }
 
 fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {

@@ -159,14 +159,10 @@ fn conclusion(terminal: &Terminal, summary: &RunSummary) -> String {
     format!("{verdict}: {}{checks}; {rows}; {time}, run {}", counts.join(", "), summary.run)
 }
 
-/// Prints warnings, failed checks and errors of a step to standard error.
+/// Prints warnings and errors of a step to standard error.
 fn report_trouble(terminal: &Terminal, step: &StepSummary) {
     for warning in &step.warnings {
         terminal.note(&format!("{}: {}: {warning}", terminal.paint(Tone::Warning, "warning"), step.name));
-    }
-    for check in step.checks.iter().filter(|check| !check.passed && !check.blocking) {
-        let label = terminal.paint(Tone::Warning, "warning");
-        terminal.note(&format!("{label}: {}: check {} does not hold: {}", step.name, check.number, check.sql));
     }
     if let Some(error) = &step.error {
         let label = terminal.paint(Tone::Bad, &format!("error[{}]", error.code));

@@ -1,6 +1,6 @@
 //! `causeway sql`: a statement, a file, standard input, or the shell.
 
-use std::io::{IsTerminal as _, Read as _, Write};
+use std::io::{ErrorKind, IsTerminal as _, Read as _, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::args::{Format, SqlOptions};
 use crate::errors::Failure;
 use crate::exit::Exit;
-use crate::output::{Layout, Trouble, Written, format_of, open_file, standard_output, write_rows};
+use crate::output::{Layout, Trouble, Written, format_of, open_file, reader_left, standard_output, write_rows};
 use crate::session::Session;
 use crate::shell;
 use crate::terminal::Tone;
@@ -138,6 +138,7 @@ impl Runner<'_> {
             Outcome::Rows(rows) => {
                 let written = self.rows(rows, output).map_err(|trouble| match trouble {
                     Trouble::Query(error) => failed(&*error),
+                    Trouble::Output(_) if reader_left() => std::io::Error::from(ErrorKind::BrokenPipe).into(),
                     Trouble::Output(error) => error.into(),
                     Trouble::Interrupted => interrupted(),
                 })?;

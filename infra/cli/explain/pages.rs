@@ -54,7 +54,7 @@ const PAGES: &[(&str, &str)] = pages![
     "CW0512",
     "CW0513",
     "CW0514",
-    "CW0516",
+    "CW0515",
     "CW0601",
     "CW0602",
     "CW0603",

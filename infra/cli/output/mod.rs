@@ -8,12 +8,14 @@ mod writers;
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use causeway_engine::{EngineError, Rows};
 use futures::StreamExt as _;
+use tokio::sync::mpsc;
 
 use crate::args::Format;
 use crate::errors::Failure;
@@ -58,19 +60,31 @@ pub(crate) trait BatchWriter {
     fn finish(self: Box<Self>) -> anyhow::Result<usize>;
 }
 
-/// Writes a result as it is computed.
+/// Batches computed ahead of the one that is written.
+const BATCHES_AHEAD: usize = 2;
+
+/// Writes a result as it is computed. The query runs on a worker, so that an interrupt is heard even
+/// while a join computes a single large batch.
 pub(crate) async fn write_rows(
-    mut rows: Rows,
+    rows: Rows,
     layout: Layout,
     output: impl Write + Send + 'static,
     interrupts: &Interrupts,
 ) -> Result<Written, Trouble> {
-    let schema = SchemaRef::clone(&rows.schema);
+    let Rows { schema, mut stream } = rows;
     let mut writer = writer(layout, &schema, output).map_err(Trouble::Output)?;
+    let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
+    let query = tokio::spawn(async move {
+        while let Some(batch) = stream.next().await {
+            if sender.send(batch).await.is_err() {
+                break;
+            }
+        }
+    });
     let mut n_rows = 0;
     loop {
         let next = tokio::select! {
-            next = rows.stream.next() => next,
+            next = batches.recv() => next,
             () = interrupts.interrupted() => return Err(Trouble::Interrupted),
         };
         let Some(batch) = next else { break };
@@ -78,6 +92,8 @@ pub(crate) async fn write_rows(
         n_rows += batch.num_rows();
         writer.write(&conform(&schema, batch)).map_err(Trouble::Output)?;
     }
+    // A query that panicked has sent no error; without this its rows would look complete.
+    query.await.context("the query stopped unexpectedly").map_err(Trouble::Output)?;
     let n_hidden = writer.finish().map_err(Trouble::Output)?;
     Ok(Written { n_rows, n_hidden })
 }
@@ -127,9 +143,39 @@ fn bare(schema: &Schema) -> SchemaRef {
     SchemaRef::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
+/// True once the reader of standard output went away. Kept here since CSV writers lose the cause.
+static READER_LEFT: AtomicBool = AtomicBool::new(false);
+
+/// Returns true if the reader of standard output went away.
+pub(crate) fn reader_left() -> bool {
+    READER_LEFT.load(Ordering::Relaxed)
+}
+
+/// Standard output that remembers whether somebody reads it.
+struct StandardOutput(std::io::Stdout);
+
+impl StandardOutput {
+    fn watched<T>(result: std::io::Result<T>) -> std::io::Result<T> {
+        if result.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+            READER_LEFT.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+impl Write for StandardOutput {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Self::watched(self.0.write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Self::watched(self.0.flush())
+    }
+}
+
 /// Opens standard output for a result.
 pub(crate) fn standard_output() -> impl Write + Send + 'static {
-    std::io::BufWriter::with_capacity(1 << 16, std::io::stdout())
+    std::io::BufWriter::with_capacity(1 << 16, StandardOutput(std::io::stdout()))
 }
 
 /// Opens a file for a result; it gets its name when all rows are in it.

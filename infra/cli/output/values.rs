@@ -25,14 +25,15 @@ pub(crate) fn is_nested(kind: &DataType) -> bool {
     kind.is_nested() || matches!(kind, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
 }
 
-/// Makes control characters visible, so that a value cannot steer the terminal or break a line.
+/// Makes control characters visible, so that a value cannot steer the terminal. Lines stay lines.
 pub(crate) fn visible(text: &str) -> String {
-    if !text.chars().any(char::is_control) {
+    let steers = |character: char| character.is_control() && character != '\n';
+    if !text.chars().any(steers) {
         return text.to_owned();
     }
     text.chars()
         .flat_map(|character| {
-            let escaped = character.is_control().then(|| character.escape_default());
+            let escaped = steers(character).then(|| character.escape_default());
             let plain = escaped.is_none().then_some(character);
             escaped.into_iter().flatten().chain(plain)
         })
@@ -46,6 +47,6 @@ mod tests {
     #[test]
     fn control_characters_are_shown_not_sent() {
         assert_eq!(visible("plain é"), "plain é");
-        assert_eq!(visible("a\nb\u{1b}[31m"), "a\\nb\\u{1b}[31m");
+        assert_eq!(visible("a\nb\u{1b}[31m"), "a\nb\\u{1b}[31m");
     }
 }
