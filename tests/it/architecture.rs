@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("causeway-features", &[]),
     ("causeway-model", &[]),
     ("causeway-store", &["causeway-model"]),
-    ("causeway-lake", &["causeway-features", "causeway-model"]),
+    ("causeway-lake", &["causeway-features"]),
     ("causeway-ingest", &["causeway-lake", "causeway-model"]),
     ("causeway-engine", &["causeway-all", "causeway-core", "causeway-ingest", "causeway-lake", "causeway-model"]),
     ("causeway-system", &["causeway-all", "causeway-core", "causeway-engine", "causeway-model"]),
@@ -121,7 +121,7 @@ fn rust_sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && name != "tests" && name != "benches" {
+        if path.is_dir() && !matches!(name.as_str(), "tests" | "benches" | "contract") {
             files.extend(rust_sources(&path));
         } else if name.ends_with(".rs") && name != "tests.rs" && name != "testing.rs" {
             files.push(path);

@@ -7,10 +7,10 @@ use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement, TableFactor};
 
 use crate::api::StatementInfo;
-use crate::call::{prepare, References};
+use crate::call::{References, prepare};
 use crate::dml;
 use crate::error::Result;
-use crate::parse::{copy_source, parse_query, Parsed, Statement};
+use crate::parse::{Parsed, Statement, copy_source, parse_query};
 
 /// Says what a parsed statement reads and writes.
 pub(crate) fn analyse_parsed(parsed: Parsed) -> Result<StatementInfo> {
@@ -58,7 +58,10 @@ impl Used {
             }
             Statement::Update(update) => {
                 self.changes(&update.table.relation)?;
-                self.expression_query(&update.selection.as_ref().map(ToString::to_string).unwrap_or_default(), &update.table.relation)
+                self.expression_query(
+                    &update.selection.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    &update.table.relation,
+                )
             }
             Statement::Delete(delete) => {
                 let factor = dml::delete_table(delete)?;
@@ -68,9 +71,9 @@ impl Used {
             Statement::Merge(merge) => {
                 self.changes(&merge.table)?;
                 {
-                let source = parse_query(&format!("SELECT * FROM {}", merge.source))?;
-                self.query(&source)
-            }
+                    let source = parse_query(&format!("SELECT * FROM {}", merge.source))?;
+                    self.query(&source)
+                }
             }
             Statement::CopyInto(copy) => {
                 self.writes.push(copy.table.clone());

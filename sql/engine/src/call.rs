@@ -9,12 +9,12 @@ use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, Spanned, Statement as SqlStatement, TableFactor, Value,
-    VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, SelectItem, SetExpr, Spanned,
+    Statement as SqlStatement, TableFactor, Value, VisitMut, VisitorMut,
 };
 
 use crate::error::{EngineError, ErrorKind, Result};
-use crate::parse::{literal_text, normalize, parse_query, parse_table_name, versioned, DEFAULT_SCHEMA};
+use crate::parse::{DEFAULT_SCHEMA, literal_text, normalize, parse_query, parse_table_name, versioned};
 
 /// An argument of a call: `value` or `name => value`.
 pub(crate) struct Argument<'a> {
@@ -95,7 +95,9 @@ pub(crate) fn as_call(factor: &TableFactor) -> Result<Option<Call<'_>>> {
         TableFactor::Table { name, args: Some(args), .. } => call(name, &args.args).map(Some),
         TableFactor::Function { name, args, .. } => call(name, args).map(Some),
         TableFactor::TableFunction { expr: Expr::Function(function), .. } => match &function.args {
-            datafusion::sql::sqlparser::ast::FunctionArguments::List(list) => call(&function.name, &list.args).map(Some),
+            datafusion::sql::sqlparser::ast::FunctionArguments::List(list) => {
+                call(&function.name, &list.args).map(Some)
+            }
             _ => Ok(None),
         },
         _ => Ok(None),
@@ -113,7 +115,10 @@ fn argument<'a>(function: &str, arg: &'a FunctionArg) -> Result<Argument<'a>> {
         FunctionArg::Named { name, arg, .. } => (Some(normalize(name)), arg),
         FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => (Some(normalize(name)), arg),
         FunctionArg::ExprNamed { name, .. } => {
-            return Err(at(name, EngineError::new(ErrorKind::Plan, format!("option `{name}` of {function} is not a name"))));
+            return Err(at(
+                name,
+                EngineError::new(ErrorKind::Plan, format!("option `{name}` of {function} is not a name")),
+            ));
         }
         FunctionArg::Unnamed(arg) => (None, arg),
     };
@@ -149,7 +154,10 @@ pub(crate) fn prepare(query: &mut Box<Query>) -> Result<References> {
             TableReference::Bare { table } => (DEFAULT_SCHEMA, table),
             TableReference::Partial { schema, table } => (schema.as_ref(), table),
             TableReference::Full { .. } => {
-                return Err(EngineError::new(ErrorKind::Plan, format!("`{table}` has too many parts; write schema.table")));
+                return Err(EngineError::new(
+                    ErrorKind::Plan,
+                    format!("`{table}` has too many parts; write schema.table"),
+                ));
             }
         };
         if !pass.functions.contains(name.as_ref()) {
@@ -173,6 +181,24 @@ impl VisitorMut for Pass {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Box::new(error)),
         }
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+        if let Expr::InSubquery { subquery, .. } = expr {
+            name_single_column(subquery);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Gives the column of `x IN (SELECT max(y) …)` a name: DataFusion 55.2 cannot plan such a subquery
+/// below OR or IS when its column is an expression without one.
+fn name_single_column(query: &mut Query) {
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    if let [item] = select.projection.as_mut_slice()
+        && let SelectItem::UnnamedExpr(value) = item
+    {
+        *item = SelectItem::ExprWithAlias { expr: value.clone(), alias: Ident::new("__value") };
     }
 }
 
@@ -201,8 +227,17 @@ impl Pass {
 }
 
 fn refuse_ignored_clauses(factor: &TableFactor) -> Result<()> {
-    let TableFactor::Table { name, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints, .. } =
-        factor
+    let TableFactor::Table {
+        name,
+        with_hints,
+        version,
+        with_ordinality,
+        partitions,
+        json_path,
+        sample,
+        index_hints,
+        ..
+    } = factor
     else {
         return Ok(());
     };
@@ -244,10 +279,10 @@ fn wrap_bare_tables(spec: &'static Spec, factor: &mut TableFactor) -> Result<()>
             FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => (is_input(spec, name), arg),
             FunctionArg::ExprNamed { .. } => continue,
         };
-        if let (true, FunctionArgExpr::Expr(expr)) = (is_relation, value) {
-            if let Some(name) = bare_table(expr) {
-                *expr = Expr::Subquery(parse_query(&format!("SELECT * FROM {name}"))?);
-            }
+        if let (true, FunctionArgExpr::Expr(expr)) = (is_relation, value)
+            && let Some(name) = bare_table(expr)
+        {
+            *expr = Expr::Subquery(parse_query(&format!("SELECT * FROM {name}"))?);
         }
     }
     Ok(())
@@ -261,9 +296,7 @@ fn is_input(spec: &Spec, name: &Ident) -> bool {
 fn bare_table(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Identifier(name) => Some(name.to_string()),
-        Expr::CompoundIdentifier(parts) => {
-            Some(parts.iter().map(ToString::to_string).collect::<Vec<_>>().join("."))
-        }
+        Expr::CompoundIdentifier(parts) => Some(parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(".")),
         _ => None,
     }
 }
@@ -271,8 +304,9 @@ fn bare_table(expr: &Expr) -> Option<String> {
 /// Reads `as_of('schema.table', version => 3)` or `timestamp => '…'`.
 pub(crate) fn as_of_arguments(call: &Call<'_>) -> Result<(TableName, Moment)> {
     let usage = || {
-        EngineError::new(ErrorKind::OperatorCall, "as_of takes a table and either a version or a timestamp")
-            .with_hint("as_of('schema.table', version => 3) or as_of('schema.table', timestamp => '2026-01-31T00:00:00Z')")
+        EngineError::new(ErrorKind::OperatorCall, "as_of takes a table and either a version or a timestamp").with_hint(
+            "as_of('schema.table', version => 3) or as_of('schema.table', timestamp => '2026-01-31T00:00:00Z')",
+        )
     };
     let mut table = None;
     let mut moment = None;

@@ -5,8 +5,8 @@
 
 use causeway_model::TableName;
 use datafusion::sql::sqlparser::ast::{
-    Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, Merge, MergeAction, MergeClause, MergeClauseKind,
-    MergeInsertKind, ObjectName, Query, TableAlias, TableFactor, TableObject, TableWithJoins, Update,
+    Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, Merge, MergeAction, MergeClause,
+    MergeClauseKind, MergeInsertKind, ObjectName, Query, TableAlias, TableFactor, TableObject, TableWithJoins, Update,
 };
 
 use crate::error::{EngineError, ErrorKind, Result};
@@ -70,7 +70,8 @@ pub(crate) fn delete_table(delete: &Delete) -> Result<&TableFactor> {
 
 /// Rewrites a DELETE.
 pub(crate) fn delete(delete: &Delete, columns: &[String]) -> Result<Rewritten> {
-    if delete.returning.is_some() || delete.limit.is_some() || !delete.order_by.is_empty() || !delete.tables.is_empty() {
+    if delete.returning.is_some() || delete.limit.is_some() || !delete.order_by.is_empty() || !delete.tables.is_empty()
+    {
         return Err(unsupported("DELETE with RETURNING, ORDER BY or LIMIT"));
     }
     let factor = delete_table(delete)?;
@@ -86,7 +87,9 @@ pub(crate) fn delete(delete: &Delete, columns: &[String]) -> Result<Rewritten> {
 /// Rewrites an UPDATE.
 pub(crate) fn update(update: &Update, columns: &[String]) -> Result<Rewritten> {
     if update.from.is_some() || update.returning.is_some() || update.or.is_some() || update.limit.is_some() {
-        return Err(unsupported("UPDATE with FROM, RETURNING, OR or LIMIT").with_hint("use MERGE to update from another table"));
+        return Err(
+            unsupported("UPDATE with FROM, RETURNING, OR or LIMIT").with_hint("use MERGE to update from another table")
+        );
     }
     if !update.table.joins.is_empty() {
         return Err(unsupported("UPDATE of a join").with_hint("use MERGE to update from another table"));
@@ -114,10 +117,12 @@ pub(crate) fn merge(merge: &Merge, columns: &[String]) -> Result<Rewritten> {
     }
     let name = target(&merge.table)?;
     let target_alias = alias(&merge.table).unwrap_or_else(|| quoted(&name.table));
-    let source_alias = alias(&merge.source)
-        .ok_or_else(|| EngineError::new(ErrorKind::Plan, "the source of MERGE needs an alias: USING (SELECT …) AS s"))?;
+    let source_alias = alias(&merge.source).ok_or_else(|| {
+        EngineError::new(ErrorKind::Plan, "the source of MERGE needs an alias: USING (SELECT …) AS s")
+    })?;
     let sides = Sides { target: target_alias, source: source_alias };
-    let clauses = merge.clauses.iter().map(|clause| Clause::read(clause, &sides, columns, &name)).collect::<Result<Vec<_>>>()?;
+    let clauses =
+        merge.clauses.iter().map(|clause| Clause::read(clause, &sides, columns, &name)).collect::<Result<Vec<_>>>()?;
     let from = format!(
         "(SELECT *, TRUE AS __target, row_number() OVER () AS __row FROM {}) AS {} FULL JOIN (SELECT *, TRUE AS __source FROM {}) AS {} ON {}",
         without_alias(&merge.table),
@@ -129,18 +134,29 @@ pub(crate) fn merge(merge: &Merge, columns: &[String]) -> Result<Rewritten> {
     let list = columns.iter().enumerate().map(|(index, column)| {
         let cases: String = clauses.iter().filter_map(|clause| clause.value(index)).collect();
         let old = format!("{}.{}", sides.target, quoted(column));
-        if cases.is_empty() { format!("{old} AS {}", quoted(column)) } else { format!("CASE {cases} ELSE {old} END AS {}", quoted(column)) }
+        if cases.is_empty() {
+            format!("{old} AS {}", quoted(column))
+        } else {
+            format!("CASE {cases} ELSE {old} END AS {}", quoted(column))
+        }
     });
     let kept: String = clauses.iter().map(Clause::keeps).collect();
     let kept = format!("CASE {kept} WHEN {}.__target THEN TRUE ELSE FALSE END", sides.target);
     let acts = clauses.iter().map(|clause| format!("({})", clause.condition)).collect::<Vec<_>>().join(" OR ");
-    let matched_acts = clauses.iter().filter(|clause| clause.needs_both).map(|clause| format!("({})", clause.condition));
+    let matched_acts =
+        clauses.iter().filter(|clause| clause.needs_both).map(|clause| format!("({})", clause.condition));
     let matched_acts = matched_acts.collect::<Vec<_>>().join(" OR ");
     let must_be_empty = if matched_acts.is_empty() {
         None
     } else {
-        let twice = format!("SELECT {0}.__row FROM {from} WHERE {matched_acts} GROUP BY {0}.__row HAVING count(*) > 1 LIMIT 1", sides.target);
-        Some((parse_query(&twice)?, "MERGE: a row of the target matches several rows of the source; make the source unique on the join columns"))
+        let twice = format!(
+            "SELECT {0}.__row FROM {from} WHERE {matched_acts} GROUP BY {0}.__row HAVING count(*) > 1 LIMIT 1",
+            sides.target
+        );
+        Some((
+            parse_query(&twice)?,
+            "MERGE: a row of the target matches several rows of the source; make the source unique on the join columns",
+        ))
     };
     Ok(Rewritten {
         content: parse_query(&format!("SELECT {} FROM {from} WHERE {kept}", list.collect::<Vec<_>>().join(", ")))?,
@@ -164,7 +180,8 @@ struct Clause {
 
 impl Clause {
     fn read(clause: &MergeClause, sides: &Sides, columns: &[String], table: &TableName) -> Result<Self> {
-        let (here, there) = (format!("{}.__target IS TRUE", sides.target), format!("{}.__source IS TRUE", sides.source));
+        let (here, there) =
+            (format!("{}.__target IS TRUE", sides.target), format!("{}.__source IS TRUE", sides.source));
         let (when, needs_both) = match clause.clause_kind {
             MergeClauseKind::Matched => (format!("{here} AND {there}"), true),
             MergeClauseKind::NotMatched | MergeClauseKind::NotMatchedByTarget => {
@@ -211,7 +228,8 @@ fn inserted_values(
     columns: &[String],
     table: &TableName,
 ) -> Result<Vec<Option<String>>> {
-    let named: Vec<String> = if named.is_empty() { columns.to_vec() } else { named.iter().map(column).collect::<Result<_>>()? };
+    let named: Vec<String> =
+        if named.is_empty() { columns.to_vec() } else { named.iter().map(column).collect::<Result<_>>()? };
     if named.len() != row.len() {
         let problem = format!("MERGE inserts {} values into {} columns", row.len(), named.len());
         return Err(EngineError::new(ErrorKind::Plan, problem));
@@ -219,7 +237,8 @@ fn inserted_values(
     for name in &named {
         known(name, columns, table)?;
     }
-    let value = |column: &String| named.iter().position(|name| name == column).map(|position| row[position].to_string());
+    let value =
+        |column: &String| named.iter().position(|name| name == column).map(|position| row[position].to_string());
     Ok(columns.iter().map(|column| Some(value(column).unwrap_or_else(|| "NULL".to_owned()))).collect())
 }
 

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use causeway_core::OperatorFactory;
 use causeway_lake::Lake;
 use causeway_model::{Catalog, NewRun, RunId, RunKind, RunState, TableName};
-use datafusion::execution::session_state::SessionState;
 use datafusion::execution::TaskContext;
+use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::execute_stream;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as SqlStatement, Value, VisitMut, VisitorMut};
@@ -25,11 +25,11 @@ use crate::change::Change;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::gate::Limits;
 use crate::limits::guarded;
-use crate::parse::{parse_one, parse_script, Parsed, Statement};
-use crate::plan::{on_big_stack, Planned};
+use crate::parse::{Parsed, Statement, parse_one, parse_script};
+use crate::plan::{Planned, on_big_stack};
 use crate::resolve::{Lookup, Resolved};
 use crate::running::Running;
-use crate::session::{base_session, PlanningContext};
+use crate::session::{PlanningContext, base_session};
 use crate::system::SystemRelations;
 
 /// A governed SQL engine over one catalog and one lake. Cheap to clone.
@@ -134,7 +134,7 @@ impl Engine {
     /// Any [`EngineError`]; the step is then recorded as failed.
     pub async fn run_step(&self, request: &StepRequest) -> Result<StepReport> {
         let parsed = parse_one(&request.sql, &self.limits())?;
-        Change::run(self, request, parsed).await
+        Box::pin(Change::run(self, request, parsed)).await
     }
 
     async fn statement(&self, parsed: Parsed, context: &StatementContext) -> Result<Outcome> {
@@ -157,7 +157,7 @@ impl Engine {
             force: false,
             context: context.clone(),
         };
-        let result = Change::run(self, &request, parsed).await;
+        let result = Box::pin(Change::run(self, &request, parsed)).await;
         let state = if result.is_ok() { RunState::Succeeded } else { RunState::Failed };
         self.catalog().finish_run(&run, state).await?;
         result.map(Outcome::Done)
@@ -221,6 +221,24 @@ impl Engine {
     /// Returns a path that may be read, or why it may not.
     pub(crate) fn readable(&self, path: &str, base_dir: &Path) -> Result<PathBuf> {
         Ok(causeway_ingest::resolve_path(path, base_dir, &self.config().read_paths)?)
+    }
+
+    /// Returns the name by which the record knows a file: its path below the allowed folder it lies
+    /// in, or the whole path if another allowed folder has a file of that name too.
+    pub(crate) fn file_name(&self, path: &Path) -> String {
+        let config = self.config();
+        let allowed: Vec<&PathBuf> = config.read_paths.iter().chain(&config.write_paths).collect();
+        let inner = allowed
+            .iter()
+            .filter_map(|folder| path.strip_prefix(folder).ok())
+            .min_by_key(|inner| inner.as_os_str().len());
+        let is_unique = |inner: &Path| {
+            allowed
+                .iter()
+                .map(|folder| folder.join(inner))
+                .all(|other| other == path || !other.try_exists().unwrap_or(true))
+        };
+        inner.filter(|inner| is_unique(inner)).unwrap_or(path).to_string_lossy().into_owned()
     }
 
     pub(crate) fn limits(&self) -> Limits {

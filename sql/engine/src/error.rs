@@ -180,7 +180,9 @@ impl From<OperatorError> for EngineError {
 impl From<&OperatorError> for EngineError {
     fn from(error: &OperatorError) -> Self {
         let kind = match error {
-            OperatorError::Data { .. } | OperatorError::NotConverged { .. } | OperatorError::Input(_) => ErrorKind::Data,
+            OperatorError::Data { .. } | OperatorError::NotConverged { .. } | OperatorError::Input(_) => {
+                ErrorKind::Data
+            }
             OperatorError::Memory { .. } => ErrorKind::Memory,
             OperatorError::Cancelled => ErrorKind::Cancelled,
             OperatorError::Arrow(_) | OperatorError::Internal { .. } => ErrorKind::Internal,
@@ -228,7 +230,7 @@ fn translate(error: &DataFusionError) -> EngineError {
             "the memory limit is reached and the rest of the work cannot spill to disk",
         )
         .with_hint("raise limits.memory_limit_bytes, or reduce the rows or groups of the query"),
-        DataFusionError::SchemaError(inner, _) => EngineError::new(ErrorKind::NotFound, inner.to_string()),
+        DataFusionError::SchemaError(inner, _) => one_line(ErrorKind::NotFound, &inner.to_string()),
         DataFusionError::Plan(message) => plan(message),
         DataFusionError::NotImplemented(message) => EngineError::new(ErrorKind::Unsupported, message.clone()),
         DataFusionError::Configuration(message) => EngineError::new(ErrorKind::Plan, message.clone()),
@@ -240,8 +242,17 @@ fn translate(error: &DataFusionError) -> EngineError {
 }
 
 fn plan(message: &str) -> EngineError {
-    let missing = message.contains("not found") || message.contains("No field named") || message.contains("Invalid function");
-    EngineError::new(if missing { ErrorKind::NotFound } else { ErrorKind::Plan }, message)
+    let missing =
+        message.contains("not found") || message.contains("No field named") || message.contains("Invalid function");
+    one_line(if missing { ErrorKind::NotFound } else { ErrorKind::Plan }, message)
+}
+
+/// Keeps the first line as the message; what DataFusion says below it is the hint.
+fn one_line(kind: ErrorKind, text: &str) -> EngineError {
+    match text.split_once('\n') {
+        Some((message, rest)) => EngineError::new(kind, message).with_hint(rest.trim().replace('\n', " ")),
+        None => EngineError::new(kind, text),
+    }
 }
 
 fn internal(error: &DataFusionError) -> EngineError {
@@ -283,11 +294,14 @@ fn translate_arrow(error: &ArrowError) -> EngineError {
     match error {
         ArrowError::ExternalError(inner) => translate_external(inner.as_ref()),
         ArrowError::CastError(message) | ArrowError::ParseError(message) => {
-            let wanted = message.rsplit_once(" to value of ").map(|(_, kind)| kind.trim_end_matches(" type").to_owned());
+            let wanted =
+                message.rsplit_once(" to value of ").map(|(_, kind)| kind.trim_end_matches(" type").to_owned());
             data(format!("a value cannot be read as {}", wanted.as_deref().unwrap_or("the type asked for")))
                 .with_hint("use TRY_CAST to get NULL instead, or filter such rows")
         }
-        ArrowError::DivideByZero => data("division by zero".to_owned()).with_hint("guard the divisor: x / NULLIF(y, 0)"),
+        ArrowError::DivideByZero => {
+            data("division by zero".to_owned()).with_hint("guard the divisor: x / NULLIF(y, 0)")
+        }
         ArrowError::ArithmeticOverflow(_) => {
             data("arithmetic overflow".to_owned()).with_hint("CAST to a wider type first")
         }

@@ -1,7 +1,7 @@
 //! Runs an operator inside a physical plan: on a thread of its own, fed by a bounded channel.
 
 use std::fmt;
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -11,9 +11,9 @@ use causeway_core::{
 use causeway_model::OperatorUse;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result};
-use datafusion::catalog::Session;
 use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -152,9 +152,10 @@ impl ExecutionPlan for OperatorExec {
     }
 
     fn execute(&self, _partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let running = context.session_config().get_extension::<Running>().ok_or_else(|| {
-            DataFusionError::Internal("an operator was run outside a statement".to_owned())
-        })?;
+        let running = context
+            .session_config()
+            .get_extension::<Running>()
+            .ok_or_else(|| DataFusionError::Internal("an operator was run outside a statement".to_owned()))?;
         let cancel = Cancel::default();
         let relations = self.inputs.iter().map(|input| relation(input, &context)).collect::<Result<Vec<_>>>()?;
         let reservation = MemoryConsumer::new(self.factory.spec().name).register(context.memory_pool());
@@ -186,7 +187,10 @@ impl Work {
         let name = exec.factory.spec().name;
         let task = tokio::task::spawn_blocking(move || {
             catch_unwind(AssertUnwindSafe(|| operator.run(relations, &mut run_context))).unwrap_or_else(|_| {
-                Err(OperatorError::Internal { operator: name, problem: "it panicked; please report the call".to_owned() })
+                Err(OperatorError::Internal {
+                    operator: name,
+                    problem: "it panicked; please report the call".to_owned(),
+                })
             })
         });
         let output = task.await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?.map_err(external)?;

@@ -33,9 +33,9 @@ pub(crate) fn tokens(sql: &str, limits: &Limits) -> Result<Vec<TokenWithSpan>> {
         return Err(EngineError::new(ErrorKind::TooComplex, problem)
             .with_hint("load long lists as a table and join it, or raise limits.max_statement_bytes"));
     }
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
-        .tokenize_with_location()
-        .map_err(|error| EngineError::new(ErrorKind::Syntax, error.message).at(error.location.line, error.location.column))?;
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location().map_err(|error| {
+        EngineError::new(ErrorKind::Syntax, error.message).at(error.location.line, error.location.column)
+    })?;
     check_nesting(&tokens, limits)?;
     Ok(tokens)
 }

@@ -35,8 +35,8 @@ mod system;
 mod types;
 
 pub use api::{
-    EngineConfig, Outcome, ProgressEvent, ProgressSink, Rows, StatementContext, StatementInfo, StatementKind, StepReport,
-    StepRequest,
+    EngineConfig, Outcome, ProgressEvent, ProgressSink, Rows, StatementContext, StatementInfo, StatementKind,
+    StepReport, StepRequest,
 };
 pub use engine::Engine;
 pub use error::{EngineError, ErrorKind, Position, Result};

@@ -42,15 +42,22 @@ pub(crate) async fn within<T>(
     stopped(work, cancel, deadline).await?
 }
 
-async fn stopped<T>(work: impl Future<Output = T>, cancel: &Cancel, deadline: Option<(Instant, Duration)>) -> Result<T> {
+async fn stopped<T>(
+    work: impl Future<Output = T>,
+    cancel: &Cancel,
+    deadline: Option<(Instant, Duration)>,
+) -> Result<T> {
     tokio::pin!(work);
     loop {
         if cancel.is_cancelled() {
             return Err(EngineError::new(ErrorKind::Cancelled, "cancelled"));
         }
         if let Some((_, timeout)) = deadline.filter(|(deadline, _)| Instant::now() >= *deadline) {
-            return Err(EngineError::new(ErrorKind::Timeout, format!("the time limit of {} s is reached", timeout.as_secs_f64()))
-                .with_hint("raise limits.timeout_seconds, or reduce the input"));
+            return Err(EngineError::new(
+                ErrorKind::Timeout,
+                format!("the time limit of {} s is reached", timeout.as_secs_f64()),
+            )
+            .with_hint("raise limits.timeout_seconds, or reduce the input"));
         }
         tokio::select! {
             biased;

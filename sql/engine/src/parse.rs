@@ -2,8 +2,8 @@
 
 use datafusion::sql::parser::{CopyToSource, CopyToStatement, DFParser, DFParserBuilder, Statement as DfStatement};
 use datafusion::sql::sqlparser::ast::{
-    CreateTable, Delete, Expr, Ident, Insert, Merge, ObjectName, ObjectType, Query, SchemaName, Statement as SqlStatement,
-    Update, Value,
+    CreateTable, Delete, Expr, Ident, Insert, Merge, ObjectName, ObjectType, Query, SchemaName,
+    Statement as SqlStatement, Update, Value,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -13,8 +13,8 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 use causeway_model::TableName;
 
 use crate::api::StatementKind;
-use crate::error::{syntax, EngineError, ErrorKind, Result};
-use crate::gate::{tokens, Limits};
+use crate::error::{EngineError, ErrorKind, Result, syntax};
+use crate::gate::{Limits, tokens};
 
 /// The schema of a table named without one.
 pub(crate) const DEFAULT_SCHEMA: &str = "main";
@@ -85,7 +85,14 @@ impl Statement {
 
 /// Parses a script of statements separated by semicolons.
 pub(crate) fn parse_script(sql: &str, limits: &Limits) -> Result<Vec<Parsed>> {
-    tokens(sql, limits)?;
+    let tokens = tokens(sql, limits)?;
+    parse_statements(sql, limits).map_err(|error| match version_clause(&tokens) {
+        Some(start) if error.kind() == ErrorKind::Syntax => versioned().at(start.line, start.column),
+        _ => error,
+    })
+}
+
+fn parse_statements(sql: &str, limits: &Limits) -> Result<Vec<Parsed>> {
     let mut parser = DFParserBuilder::new(sql)
         .with_dialect(&PostgreSqlDialect {})
         .with_recursion_limit(limits.max_depth * 4)
@@ -107,15 +114,33 @@ pub(crate) fn parse_script(sql: &str, limits: &Limits) -> Result<Vec<Parsed>> {
     }
 }
 
+/// Finds `VERSION AS OF`, `TIMESTAMP AS OF` or `SYSTEM_TIME AS OF`, which this dialect does not parse.
+fn version_clause(tokens: &[TokenWithSpan]) -> Option<Location> {
+    let words: Vec<(String, Location)> = tokens
+        .iter()
+        .filter_map(|token| match &token.token {
+            Token::Word(word) => Some((word.value.to_uppercase(), token.span.start)),
+            _ => None,
+        })
+        .collect();
+    let clause = words.windows(3).find(|window| {
+        matches!(window[0].0.as_str(), "VERSION" | "TIMESTAMP" | "SYSTEM_TIME")
+            && window[1].0 == "AS"
+            && window[2].0 == "OF"
+    });
+    clause.map(|window| window[0].1)
+}
+
 /// Parses exactly one statement.
 pub(crate) fn parse_one(sql: &str, limits: &Limits) -> Result<Parsed> {
     let mut statements = parse_script(sql, limits)?;
     match (statements.pop(), statements.is_empty()) {
         (Some(parsed), true) => Ok(parsed),
         (None, _) => Err(EngineError::new(ErrorKind::Syntax, "the statement is empty")),
-        (Some(_), false) => {
-            Err(EngineError::new(ErrorKind::Syntax, format!("{} statements where one is expected", statements.len() + 1)))
-        }
+        (Some(_), false) => Err(EngineError::new(
+            ErrorKind::Syntax,
+            format!("{} statements where one is expected", statements.len() + 1),
+        )),
     }
 }
 
@@ -143,8 +168,11 @@ fn is_keyword(token: &TokenWithSpan, keyword: Keyword) -> bool {
 
 fn unexpected(token: &TokenWithSpan) -> EngineError {
     let start = token.span.start;
-    EngineError::new(ErrorKind::Syntax, format!("unexpected `{}`; expected the end of the statement or `;`", token.token))
-        .at(start.line, start.column)
+    EngineError::new(
+        ErrorKind::Syntax,
+        format!("unexpected `{}`; expected the end of the statement or `;`", token.token),
+    )
+    .at(start.line, start.column)
 }
 
 fn parse_copy_into(df: &mut DFParser<'_>) -> std::result::Result<CopyInto, ParserError> {
@@ -188,9 +216,7 @@ fn classify(statement: DfStatement) -> Result<Statement> {
 fn classify_sql(statement: SqlStatement) -> Result<Statement> {
     match statement {
         SqlStatement::Query(query) => Ok(Statement::Query(query)),
-        SqlStatement::Explain { .. } => {
-            Ok(Statement::Explain(Box::new(DfStatement::Statement(Box::new(statement)))))
-        }
+        SqlStatement::Explain { .. } => Ok(Statement::Explain(Box::new(DfStatement::Statement(Box::new(statement))))),
         SqlStatement::CreateTable(definition) => create_table(definition),
         SqlStatement::CreateView(view) => {
             if view.materialized || view.temporary || !view.columns.is_empty() {
@@ -235,8 +261,9 @@ fn classify_sql(statement: SqlStatement) -> Result<Statement> {
 
 fn create_table(mut definition: CreateTable) -> Result<Statement> {
     if definition.external || definition.temporary || definition.like.is_some() || definition.clone.is_some() {
-        return Err(unsupported("an external or temporary table, LIKE or CLONE")
-            .with_hint("use CREATE TABLE … AS SELECT …"));
+        return Err(
+            unsupported("an external or temporary table, LIKE or CLONE").with_hint("use CREATE TABLE … AS SELECT …")
+        );
     }
     if definition.version.is_some() {
         return Err(versioned());
@@ -349,7 +376,8 @@ fn slice(sql: &str, start: Location, end: Location, to_end: bool) -> &str {
 
 /// Returns the byte offset of a line and column, both counted from 1.
 fn offset(sql: &str, location: Location) -> usize {
-    let line_start: usize = sql.split_inclusive('\n').take(usize_of(location.line).saturating_sub(1)).map(str::len).sum();
+    let line_start: usize =
+        sql.split_inclusive('\n').take(usize_of(location.line).saturating_sub(1)).map(str::len).sum();
     let column = usize_of(location.column).saturating_sub(1);
     let line = sql.get(line_start..).unwrap_or_default();
     line_start + line.char_indices().nth(column).map_or(line.len(), |(offset, _)| offset)

@@ -8,7 +8,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use tokio::runtime::Handle;
 
 use crate::error::{EngineError, ErrorKind, Result};
-use crate::lineage::{plan_lineage, ExtensionLineage, PlanLineage};
+use crate::lineage::{ExtensionLineage, PlanLineage, plan_lineage};
 use crate::node::OperatorNode;
 
 /// The stack of the planning thread. Statements within the gate's limits need a small part of it.
@@ -53,6 +53,7 @@ pub(crate) async fn on_big_stack<T: Send + 'static>(work: impl FnOnce() -> Resul
         .spawn(move || sender.send(work()).is_ok())
         .map_err(|error| EngineError::new(ErrorKind::Internal, format!("cannot start a planning thread: {error}")))?;
     receiver.await.unwrap_or_else(|_| {
-        Err(EngineError::new(ErrorKind::Internal, "the planner panicked").with_hint("this is a bug; please report the statement"))
+        Err(EngineError::new(ErrorKind::Internal, "the planner panicked")
+            .with_hint("this is a bug; please report the statement"))
     })
 }

@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder}
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, TableAlias, TableFactor};
 
-use crate::call::{as_call, as_of_arguments, at, file_arguments, file_key, operator, version_key, Argument, Call};
+use crate::call::{Argument, Call, as_call, as_of_arguments, at, file_arguments, file_key, operator, version_key};
 use crate::error::{EngineError, ErrorKind};
 use crate::node::OperatorNode;
 use crate::system::SystemRelations;
@@ -25,7 +25,11 @@ pub(crate) struct CallPlanner {
 }
 
 impl RelationPlanner for CallPlanner {
-    fn plan_relation(&self, relation: TableFactor, context: &mut dyn RelationPlannerContext) -> Result<RelationPlanning> {
+    fn plan_relation(
+        &self,
+        relation: TableFactor,
+        context: &mut dyn RelationPlannerContext,
+    ) -> Result<RelationPlanning> {
         let Some(call) = as_call(&relation).map_err(EngineError::into_datafusion)? else {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
@@ -141,7 +145,10 @@ fn plan_operator(
     Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
 }
 
-fn required_inputs(factory: &'static dyn OperatorFactory, relations: Vec<Option<LogicalPlan>>) -> Result<Vec<LogicalPlan>> {
+fn required_inputs(
+    factory: &'static dyn OperatorFactory,
+    relations: Vec<Option<LogicalPlan>>,
+) -> Result<Vec<LogicalPlan>> {
     let spec = factory.spec();
     let mut inputs = Vec::with_capacity(relations.len());
     for (input, relation) in spec.inputs.iter().zip(relations) {
@@ -161,7 +168,10 @@ fn misplaced(factory: &'static dyn OperatorFactory, argument: &Argument<'_>) -> 
     let spec = factory.spec();
     let error = EngineError::new(
         ErrorKind::OperatorCall,
-        format!("{} takes relations as (SELECT …) or a table name, and every other argument as name => value", spec.name),
+        format!(
+            "{} takes relations as (SELECT …) or a table name, and every other argument as name => value",
+            spec.name
+        ),
     );
     at(argument.value, error.with_hint(format!("the call is {}", spec.usage())))
 }
@@ -213,9 +223,8 @@ fn scalar_literal(value: &ScalarValue) -> Option<Literal> {
         }
         ScalarValue::List(list) => {
             let values = list.value(0);
-            let items = (0..values.len()).map(|index| {
-                ScalarValue::try_from_array(&values, index).ok().and_then(|item| scalar_literal(&item))
-            });
+            let items = (0..values.len())
+                .map(|index| ScalarValue::try_from_array(&values, index).ok().and_then(|item| scalar_literal(&item)));
             items.collect::<Option<Vec<_>>>().map(Literal::List)
         }
         other if other.data_type().is_integer() => other.to_string().parse().ok().map(Literal::Integer),

@@ -8,16 +8,16 @@ use causeway_lake::At;
 use causeway_model::{Column, Dataset, DatasetKind, DatasetVersion, NewFile, TableName, VersionId};
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::TableReference;
+use datafusion::datasource::file_format::FileFormat as DfFileFormat;
 use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::json::JsonFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::datasource::file_format::FileFormat as DfFileFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::TableSource;
 
-use crate::call::{file_key, prepare, table_key, version_key, FileCall, FileFormat, Moment, References};
+use crate::call::{FileCall, FileFormat, Moment, References, file_key, prepare, table_key, version_key};
 use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::parse::parse_query;
@@ -85,7 +85,13 @@ impl Lookup<'_> {
         Ok(())
     }
 
-    async fn add_table(&self, name: &TableName, key: TableReference, resolved: &mut Resolved, depth: usize) -> Result<()> {
+    async fn add_table(
+        &self,
+        name: &TableName,
+        key: TableReference,
+        resolved: &mut Resolved,
+        depth: usize,
+    ) -> Result<()> {
         if name.schema == "system" {
             if let Some(provider) = self.engine.system().table(&name.table) {
                 resolved.sources.insert(key, provider_as_source(provider));
@@ -130,7 +136,13 @@ impl Lookup<'_> {
         Ok(())
     }
 
-    async fn add_view(&self, dataset: &Dataset, key: TableReference, resolved: &mut Resolved, depth: usize) -> Result<()> {
+    async fn add_view(
+        &self,
+        dataset: &Dataset,
+        key: TableReference,
+        resolved: &mut Resolved,
+        depth: usize,
+    ) -> Result<()> {
         if depth > MAX_VIEW_DEPTH {
             let problem = format!("view `{}` is defined through itself, or {MAX_VIEW_DEPTH} views deep", dataset.name);
             return Err(EngineError::new(ErrorKind::Plan, problem));
@@ -176,7 +188,9 @@ impl Lookup<'_> {
     async fn add_file(&self, call: &FileCall, resolved: &mut Resolved) -> Result<()> {
         let path = self.engine.readable(&call.path, self.base_dir)?;
         let format: Arc<dyn DfFileFormat> = match call.format {
-            FileFormat::Csv => Arc::new(CsvFormat::default().with_has_header(call.header).with_delimiter(call.delimiter)),
+            FileFormat::Csv => {
+                Arc::new(CsvFormat::default().with_has_header(call.header).with_delimiter(call.delimiter))
+            }
             FileFormat::Parquet => Arc::new(ParquetFormat::default()),
             FileFormat::Json => Arc::new(JsonFormat::default()),
         };
@@ -187,7 +201,8 @@ impl Lookup<'_> {
         let key = file_key(call);
         let schema = datafusion::catalog::TableProvider::schema(&table);
         let columns = schema.fields().iter().map(|field| column_of(field)).collect();
-        resolved.files.insert(key.to_string(), FilePin { path, shown: call.path.clone(), columns });
+        let shown = self.engine.file_name(&path);
+        resolved.files.insert(key.to_string(), FilePin { path, shown, columns });
         resolved.sources.insert(key, provider_as_source(Arc::new(table)));
         Ok(())
     }
@@ -212,9 +227,10 @@ impl Resolved {
 
     /// Returns the subject key of each table that has one, by the reference its scans carry.
     pub(crate) fn subject_keys(&self) -> BTreeMap<String, String> {
-        let keys = self.pins.iter().filter_map(|(key, pin)| {
-            pin.dataset.policy.subject_key.clone().map(|column| (key.clone(), column))
-        });
+        let keys = self
+            .pins
+            .iter()
+            .filter_map(|(key, pin)| pin.dataset.policy.subject_key.clone().map(|column| (key.clone(), column)));
         keys.collect()
     }
 

@@ -17,12 +17,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn new(context: &StatementContext, pool: Arc<rayon::ThreadPool>) -> Self {
-        Self {
-            seed: context.seed,
-            pool,
-            progress: Arc::clone(&context.progress),
-            operators: Mutex::new(Vec::new()),
-        }
+        Self { seed: context.seed, pool, progress: Arc::clone(&context.progress), operators: Mutex::new(Vec::new()) }
     }
 
     pub(crate) fn progress(&self, share: f64) {

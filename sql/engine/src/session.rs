@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::config::ConfigOptions;
 use datafusion::catalog::TableFunctionArgs;
-use datafusion::common::{plan_datafusion_err, DFSchema, Result, TableReference};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::{DFSchema, Result, TableReference, plan_datafusion_err};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
@@ -33,10 +33,8 @@ pub(crate) fn base_session(config: &EngineConfig, system: Arc<dyn SystemRelation
         FairSpillPool::new(config.memory_limit_bytes),
         std::num::NonZeroUsize::MIN.saturating_add(4),
     );
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(pool))
-        .with_temp_file_path(&config.spill_dir)
-        .build_arc()?;
+    let runtime =
+        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_temp_file_path(&config.spill_dir).build_arc()?;
     let mut session = SessionConfig::new().with_target_partitions(config.threads).with_information_schema(false);
     let options = session.options_mut();
     options.sql_parser.collect_spans = true;

@@ -32,5 +32,6 @@ pub trait SystemRelations: Send + Sync + Debug {
     ///
     /// # Errors
     /// What is wrong with the arguments, in words.
-    fn function(&self, name: &str, arguments: &[Literal], options: &Literals) -> Result<Arc<dyn TableProvider>, String>;
+    fn function(&self, name: &str, arguments: &[Literal], options: &Literals)
+    -> Result<Arc<dyn TableProvider>, String>;
 }

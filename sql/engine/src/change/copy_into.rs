@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use causeway_ingest::{digest, ingest, Contract, Format, Mode, Report, Request};
+use causeway_ingest::{Contract, Format, Mode, Report, Request, digest, ingest};
 use causeway_lake::Commit;
 use causeway_model::{
     Column, DatasetPolicy, DatasetVersion, EdgeKind, EdgeSource, IngestedFile, LineageEdge, NewFile, StepOutcome,
@@ -15,7 +15,7 @@ use crate::api::ProgressEvent;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::parse::{CopyInto, DEFAULT_SCHEMA};
 
-use super::outcome::{kept_edges, output_version, Described};
+use super::outcome::{Described, kept_edges, output_version};
 use super::target::Target;
 use super::{Change, Done, Prepared, Task};
 
@@ -41,26 +41,35 @@ impl Change<'_> {
             Some(contract) => {
                 let path = self.engine.readable(contract, base_dir)?;
                 let text = std::fs::read_to_string(&path).map_err(|error| {
-                    EngineError::new(ErrorKind::Storage, format!("contract `{contract}` cannot be read: {}", error.kind()))
+                    EngineError::new(
+                        ErrorKind::Storage,
+                        format!("contract `{contract}` cannot be read: {}", error.kind()),
+                    )
                 })?;
                 Contract::parse(&text, contract)?
             }
             None => Contract::infer(&path, &Format::default())?,
         };
         if let Some(table) = contract.table().filter(|table| *table != copy.table.to_string()) {
-            return Err(EngineError::new(ErrorKind::Plan, format!("the contract is for `{table}`, not for `{}`", copy.table)));
+            return Err(EngineError::new(
+                ErrorKind::Plan,
+                format!("the contract is for `{table}`, not for `{}`", copy.table),
+            ));
         }
         let target = Target::find(self.engine, &copy.table).await?;
         let quarantine = Target::find(self.engine, &copy.table.quarantine()).await?;
         let digest = digest(&path)?;
-        let file = self.register(&digest, &copy.path, &contract).await?;
+        let shown = self.engine.file_name(&path);
+        let file = self.register(&digest, &shown, &contract).await?;
         let contract_digest = contract.digest();
         if options.mode != Mode::Overwrite
             && self.engine.catalog().is_ingested(&copy.table, &digest.0, &contract_digest).await?
         {
-            return Ok(Prepared::nothing().warning(format!("`{}` was loaded before and is not loaded again", copy.path)));
+            return Ok(
+                Prepared::nothing().warning(format!("`{}` was loaded before and is not loaded again", copy.path))
+            );
         }
-        let load = Load { path, shown: copy.path.clone(), contract, mode: options.mode, digest, quarantine };
+        let load = Load { path, shown, contract, mode: options.mode, digest, quarantine };
         Ok(Prepared {
             inputs: BTreeMap::from([(FILE.to_owned(), file)]),
             views: Vec::new(),
@@ -74,9 +83,11 @@ impl Change<'_> {
     /// Records the file that is about to be read.
     async fn register(&self, digest: &(String, u64), shown: &str, contract: &Contract) -> Result<DatasetVersion> {
         let (digest, n_bytes) = digest.clone();
-        let columns = contract.sources().into_iter().map(|(source, column)| Column { name: source, ..column }).collect();
+        let columns =
+            contract.sources().into_iter().map(|(source, column)| Column { name: source, ..column }).collect();
         let n_bytes = i64::try_from(n_bytes).unwrap_or(i64::MAX);
-        let id = self.engine.catalog().register_file(&NewFile { path: shown.to_owned(), digest, n_bytes, columns }).await?;
+        let id =
+            self.engine.catalog().register_file(&NewFile { path: shown.to_owned(), digest, n_bytes, columns }).await?;
         Ok(self.engine.catalog().version_by_id(id).await?)
     }
 }
@@ -97,7 +108,10 @@ impl Options {
                 ("mode", "merge") => options.mode = Mode::Merge,
                 ("mode", "overwrite") => options.mode = Mode::Overwrite,
                 ("mode", _) => {
-                    return Err(EngineError::new(ErrorKind::Plan, "mode of COPY INTO must be 'append', 'merge' or 'overwrite'"));
+                    return Err(EngineError::new(
+                        ErrorKind::Plan,
+                        "mode of COPY INTO must be 'append', 'merge' or 'overwrite'",
+                    ));
                 }
                 (unknown, _) => {
                     let error = EngineError::new(ErrorKind::Plan, format!("COPY INTO has no option `{unknown}`"));
@@ -194,7 +208,8 @@ impl Load {
         for column in &mut columns {
             column.identifying |= policy.identifying.contains(&column.name);
         }
-        let previous = target.newest.as_ref().filter(|_| self.mode != Mode::Overwrite || target.name == self.quarantine.name);
+        let previous =
+            target.newest.as_ref().filter(|_| self.mode != Mode::Overwrite || target.name == self.quarantine.name);
         let added = edges.into_iter().map(|(column, source, kind)| LineageEdge {
             output,
             column: Some(column),
@@ -214,7 +229,9 @@ impl Load {
         self.contract
             .sources()
             .into_iter()
-            .map(|(source, column)| (column.name, EdgeSource::Column { version: file.id, column: source }, EdgeKind::Identity))
+            .map(|(source, column)| {
+                (column.name, EdgeSource::Column { version: file.id, column: source }, EdgeKind::Identity)
+            })
             .collect()
     }
 }

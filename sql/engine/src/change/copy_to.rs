@@ -24,7 +24,7 @@ use crate::plan::Planned;
 
 use super::outcome::{describe, edges};
 use super::rows::rows_read;
-use super::{operator_versions, Change, Done, Prepared, Task};
+use super::{Change, Done, Prepared, Task, operator_versions};
 
 /// Rows on their way to a file.
 pub(super) struct Export {
@@ -57,9 +57,10 @@ impl Change<'_> {
         let resolved = self.resolve(&references, pinned).await?;
         let planned = self.engine.plan(&self.state, &resolved, query, Box::new(Ok), true).await?;
         let inputs = resolved.register_files(self.engine).await?;
-        let version = self.next_file_version(&copy.target).await?;
+        let shown = self.engine.file_name(&path);
+        let version = self.next_file_version(&shown).await?;
         let subject_keys = resolved.subject_keys();
-        let export = Export { planned, path, shown: copy.target.clone(), format, version, subject_keys };
+        let export = Export { planned, path, shown, format, version, subject_keys };
         Ok(Prepared {
             inputs,
             views: resolved.views.clone(),
@@ -78,15 +79,19 @@ impl Change<'_> {
 
 impl Format {
     fn of(copy: &CopyToStatement) -> Result<Self> {
-        let named = copy.stored_as.clone().or_else(|| {
-            Path::new(&copy.target).extension().map(|extension| extension.to_string_lossy().into_owned())
-        });
+        let named = copy
+            .stored_as
+            .clone()
+            .or_else(|| Path::new(&copy.target).extension().map(|extension| extension.to_string_lossy().into_owned()));
         match named.unwrap_or_default().to_lowercase().as_str() {
             "csv" => Ok(Self::Csv),
             "parquet" => Ok(Self::Parquet),
             "json" | "ndjson" => Ok(Self::Json),
-            _ => Err(EngineError::new(ErrorKind::Plan, "the file of COPY … TO must end in .csv, .parquet, .json or .ndjson")
-                .with_hint("or name the format: STORED AS csv")),
+            _ => Err(EngineError::new(
+                ErrorKind::Plan,
+                "the file of COPY … TO must end in .csv, .parquet, .json or .ndjson",
+            )
+            .with_hint("or name the format: STORED AS csv")),
         }
     }
 }
@@ -116,7 +121,13 @@ impl Export {
         EngineError::new(ErrorKind::Storage, format!("`{}` cannot be written: {}", self.shown, error.kind()))
     }
 
-    fn outcome(&self, inputs: &BTreeMap<String, DatasetVersion>, rows: usize, digest: String, n_bytes: u64) -> StepOutcome {
+    fn outcome(
+        &self,
+        inputs: &BTreeMap<String, DatasetVersion>,
+        rows: usize,
+        digest: String,
+        n_bytes: u64,
+    ) -> StepOutcome {
         let lineage = self.planned.lineage.clone().unwrap_or_default();
         let described = describe(&self.planned.physical.schema(), &lineage, inputs, &self.subject_keys);
         let n_rows = i64::try_from(rows).ok();
@@ -166,7 +177,7 @@ impl Drop for Unfinished {
 
 /// A writer of one of the formats.
 enum Sink {
-    Csv(datafusion::arrow::csv::Writer<File>),
+    Csv(Box<datafusion::arrow::csv::Writer<File>>),
     Json(LineDelimitedWriter<File>),
     Parquet(Box<ArrowWriter<File>>),
 }
@@ -175,7 +186,7 @@ impl Sink {
     fn open(path: &Path, format: Format, schema: &SchemaRef) -> std::io::Result<Self> {
         let file = File::create(path)?;
         Ok(match format {
-            Format::Csv => Self::Csv(WriterBuilder::new().with_header(true).build(file)),
+            Format::Csv => Self::Csv(Box::new(WriterBuilder::new().with_header(true).build(file))),
             Format::Json => Self::Json(LineDelimitedWriter::new(file)),
             Format::Parquet => {
                 let writer = ArrowWriter::try_new(file, SchemaRef::clone(schema), None);

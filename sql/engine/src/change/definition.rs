@@ -15,8 +15,8 @@ use crate::parse::{CreateMode, DEFAULT_SCHEMA};
 use crate::session::PlanningContext;
 
 use super::outcome::{describe, edges};
-use super::target::{check_column_names, check_schema, Target};
-use super::{operator_versions, Change, Prepared, Task};
+use super::target::{Target, check_column_names, check_schema};
+use super::{Change, Prepared, Task, operator_versions};
 
 impl Change<'_> {
     /// A table with columns and no rows is the result of a query with no rows.
@@ -35,8 +35,11 @@ impl Change<'_> {
         };
         let constraints = table.constraints.iter().next().is_some();
         if constraints || !table.column_defaults.is_empty() {
-            return Err(EngineError::new(ErrorKind::Unsupported, "keys, constraints and defaults are not offered in CREATE TABLE")
-                .with_hint("state them in the contract of a COPY INTO"));
+            return Err(EngineError::new(
+                ErrorKind::Unsupported,
+                "keys, constraints and defaults are not offered in CREATE TABLE",
+            )
+            .with_hint("state them in the contract of a COPY INTO"));
         }
         let schema = Arc::clone(table.input.schema().inner());
         check_column_names(schema.fields().iter().map(|field| field.name().as_str()))?;
@@ -128,7 +131,9 @@ impl Change<'_> {
                 Some(dataset) if dataset.kind == wanted => outcome.dropped.push(dataset.id),
                 Some(_) => {
                     let (is, verb) = if view { ("a table", "DROP TABLE") } else { ("a view", "DROP VIEW") };
-                    return Err(EngineError::new(ErrorKind::Plan, format!("`{name}` is {is}")).with_hint(format!("use {verb}")));
+                    return Err(
+                        EngineError::new(ErrorKind::Plan, format!("`{name}` is {is}")).with_hint(format!("use {verb}"))
+                    );
                 }
                 None if if_exists => {}
                 None => return Err(self.engine.unknown_table(name).await),

@@ -88,12 +88,13 @@ impl Change<'_> {
             Ok(ready) => ready,
             Err(error) => return Err(change.refuse(error).await),
         };
-        if landed.is_none() && !request.force {
-            if let Some(report) = change.skip_if_up_to_date(&prepared).await? {
-                return Ok(report);
-            }
+        if landed.is_none()
+            && !request.force
+            && let Some(report) = change.skip_if_up_to_date(&prepared).await?
+        {
+            return Ok(report);
         }
-        change.perform(prepared, landed, started).await
+        Box::pin(change.perform(prepared, landed, started)).await
     }
 
     fn kind(&self) -> StatementKind {
@@ -106,7 +107,12 @@ impl Change<'_> {
     }
 
     fn lookup<'b>(&'b self, pinned: &'b [DatasetVersion]) -> Lookup<'b> {
-        Lookup { engine: self.engine, state: &self.state, base_dir: self.engine.base_dir(&self.request.context), pinned }
+        Lookup {
+            engine: self.engine,
+            state: &self.state,
+            base_dir: self.engine.base_dir(&self.request.context),
+            pinned,
+        }
     }
 
     /// Prepares the change. After an attempt that did not end, its pinned inputs are taken again
@@ -117,10 +123,10 @@ impl Change<'_> {
             for input in &step.inputs {
                 pinned.push(self.engine.catalog().version_by_id(*input).await?);
             }
-            if let Ok(prepared) = self.prepare(&pinned).await {
-                if let Some(commit) = self.landed(&prepared).await? {
-                    return Ok((prepared, Some(commit)));
-                }
+            if let Ok(prepared) = self.prepare(&pinned).await
+                && let Some(commit) = self.landed(&prepared).await?
+            {
+                return Ok((prepared, Some(commit)));
             }
         }
         Ok((self.prepare(&[]).await?, None))
@@ -128,14 +134,18 @@ impl Change<'_> {
 
     async fn landed(&self, prepared: &Prepared) -> Result<Option<Commit>> {
         match (&prepared.task, &prepared.target) {
-            (Task::Write(_), Some(target)) => Ok(self.engine.lake().committed(&target.location, &self.marker()).await?),
+            (Task::Write(_), Some(target)) => {
+                Ok(self.engine.lake().committed(&target.location, &self.marker()).await?)
+            }
             _ => Ok(None),
         }
     }
 
     async fn prepare(&self, pinned: &[DatasetVersion]) -> Result<Prepared> {
         match &self.parsed.statement {
-            Statement::CreateTableAs { name, create, query } => self.create_table_as(name, *create, query, pinned).await,
+            Statement::CreateTableAs { name, create, query } => {
+                self.create_table_as(name, *create, query, pinned).await
+            }
             Statement::CreateTable { name, create, definition } => self.create_table(name, *create, definition).await,
             Statement::CreateView { name, create, query } => self.create_view(name, *create, query).await,
             Statement::CreateSchema { name, if_not_exists } => self.create_schema(name, *if_not_exists).await,
@@ -231,7 +241,7 @@ impl Change<'_> {
         let catalog = self.engine.catalog();
         let step = catalog.begin_step(&self.new_step(&prepared)).await?;
         let mut warnings = prepared.warnings.clone();
-        let work = self.work(prepared, landed);
+        let work = Box::pin(self.work(prepared, landed));
         let done = match within(work, &self.request.context.cancel, self.engine.config().timeout).await {
             Ok(done) => done,
             Err(error) => return Err(self.fail(step.id, step.attempt, error).await),

@@ -54,7 +54,11 @@ fn source_column<'a>(inputs: &'a BTreeMap<String, DatasetVersion>, relation: &st
 }
 
 /// Turns a plan's lineage into the edges of output `output`.
-pub(super) fn edges(lineage: &PlanLineage, inputs: &BTreeMap<String, DatasetVersion>, output: usize) -> Vec<LineageEdge> {
+pub(super) fn edges(
+    lineage: &PlanLineage,
+    inputs: &BTreeMap<String, DatasetVersion>,
+    output: usize,
+) -> Vec<LineageEdge> {
     let mut edges = Vec::new();
     for (name, origins) in &lineage.columns {
         edges.extend(origins.iter().map(|origin| edge(origin, Some(name.clone()), inputs, output)));
@@ -72,12 +76,9 @@ fn edge(
     output: usize,
 ) -> LineageEdge {
     let source = match &origin.source {
-        OriginSource::Column { relation, column } if source_column(inputs, relation, column).is_some() => {
-            inputs.get(relation).map_or(EdgeSource::Unknown, |version| EdgeSource::Column {
-                version: version.id,
-                column: column.clone(),
-            })
-        }
+        OriginSource::Column { relation, column } if source_column(inputs, relation, column).is_some() => inputs
+            .get(relation)
+            .map_or(EdgeSource::Unknown, |version| EdgeSource::Column { version: version.id, column: column.clone() }),
         _ => EdgeSource::Unknown,
     };
     LineageEdge { output, column, source, kind: origin.kind, masking: origin.masking }

@@ -8,23 +8,23 @@ use causeway_model::{DatasetVersion, StepOutcome, TableName};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::{Column as DfColumn, ScalarValue};
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::{cast, lit, Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_plan::{execute_stream, execute_stream_partitioned, ExecutionPlan};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream, execute_stream_partitioned};
 use datafusion::sql::sqlparser::ast::{Insert, Query};
 use futures::TryStreamExt;
 
 use crate::api::StatementKind;
-use crate::call::{prepare, References};
+use crate::call::{References, prepare};
 use crate::dml::{self, Rewritten};
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::lineage::PlanLineage;
-use crate::parse::{CreateMode, Statement, DEFAULT_SCHEMA};
+use crate::parse::{CreateMode, DEFAULT_SCHEMA, Statement};
 use crate::plan::{Planned, Shape};
 use crate::resolve::Resolved;
 
-use super::outcome::{describe, edges, kept_edges, output_version, Described};
-use super::target::{check_column_names, Target};
-use super::{operator_versions, Change, Done, Prepared, Task};
+use super::outcome::{Described, describe, edges, kept_edges, output_version};
+use super::target::{Target, check_column_names};
+use super::{Change, Done, Prepared, Task, operator_versions};
 
 /// Rows on their way into a table.
 pub(super) struct Write {
@@ -227,15 +227,21 @@ impl Write {
 
     async fn rows_changed(&self, change: &Change<'_>) -> Result<Option<i64>> {
         let Some((rewritten, resolved)) = &self.rewritten else { return Ok(None) };
-        if let Some((query, problem)) = &rewritten.must_be_empty {
-            if change.scalar(query, resolved).await?.is_some() {
-                return Err(EngineError::new(ErrorKind::Data, *problem));
-            }
+        if let Some((query, problem)) = &rewritten.must_be_empty
+            && change.scalar(query, resolved).await?.is_some()
+        {
+            return Err(EngineError::new(ErrorKind::Data, *problem));
         }
         change.scalar(&rewritten.changed, resolved).await
     }
 
-    async fn commit(&self, change: &Change<'_>, target: &Target, schema: &Schema, described: &Described) -> Result<Commit> {
+    async fn commit(
+        &self,
+        change: &Change<'_>,
+        target: &Target,
+        schema: &Schema,
+        described: &Described,
+    ) -> Result<Commit> {
         let lake = change.engine.lake();
         let context = Arc::new(TaskContext::from(&change.state));
         let partitions = execute_stream_partitioned(Arc::clone(&self.planned.physical), context)?;
@@ -318,7 +324,11 @@ fn by_position(plan: LogicalPlan, named: &[String], schema: &Schema) -> Result<L
     for (index, field) in schema.fields().iter().enumerate() {
         let position = if named.is_empty() { Some(index) } else { named.iter().position(|name| name == field.name()) };
         let value = match position {
-            Some(position) => fitted(Expr::Column(columns[position].clone()), plan.schema().field(position).data_type(), field.data_type()),
+            Some(position) => fitted(
+                Expr::Column(columns[position].clone()),
+                plan.schema().field(position).data_type(),
+                field.data_type(),
+            ),
             None if field.is_nullable() => lit(ScalarValue::try_from(field.data_type())?),
             None => {
                 let problem = format!("column `{}` takes no NULL and is not given a value", field.name());
@@ -330,6 +340,10 @@ fn by_position(plan: LogicalPlan, named: &[String], schema: &Schema) -> Result<L
     Ok(LogicalPlanBuilder::from(plan).project(projection)?.build()?)
 }
 
-fn fitted(value: Expr, from: &datafusion::arrow::datatypes::DataType, to: &datafusion::arrow::datatypes::DataType) -> Expr {
+fn fitted(
+    value: Expr,
+    from: &datafusion::arrow::datatypes::DataType,
+    to: &datafusion::arrow::datatypes::DataType,
+) -> Expr {
     if from == to { value } else { cast(value, to.clone()) }
 }

@@ -23,8 +23,10 @@ impl Target {
     pub(super) async fn create(engine: &Engine, name: &TableName, create: CreateMode) -> Result<Option<Self>> {
         let target = Self::find(engine, name).await?;
         match (&target.dataset, create) {
-            (Some(_), CreateMode::Fail) => Err(EngineError::new(ErrorKind::AlreadyExists, format!("table `{name}` exists already"))
-                .with_hint("use CREATE OR REPLACE TABLE, or CREATE TABLE IF NOT EXISTS")),
+            (Some(_), CreateMode::Fail) => {
+                Err(EngineError::new(ErrorKind::AlreadyExists, format!("table `{name}` exists already"))
+                    .with_hint("use CREATE OR REPLACE TABLE, or CREATE TABLE IF NOT EXISTS"))
+            }
             (Some(_), CreateMode::Keep) => Ok(None),
             _ => Ok(Some(target)),
         }
@@ -58,7 +60,10 @@ impl Target {
 /// Refuses schemas that are not there or not for users.
 pub(super) async fn check_schema(engine: &Engine, schema: &str) -> Result<()> {
     if matches!(schema, "system" | "file") {
-        return Err(EngineError::new(ErrorKind::Refused, format!("schema `{schema}` belongs to the system and cannot be written")));
+        return Err(EngineError::new(
+            ErrorKind::Refused,
+            format!("schema `{schema}` belongs to the system and cannot be written"),
+        ));
     }
     let schemas = engine.catalog().schemas().await?;
     if schema == DEFAULT_SCHEMA || schemas.iter().any(|known| known == schema) {
@@ -73,7 +78,8 @@ pub(super) async fn check_schema(engine: &Engine, schema: &str) -> Result<()> {
 
 /// Returns a folder that no table, dropped ones included, has used.
 async fn free_location(engine: &Engine, name: &TableName) -> Result<String> {
-    let used: Vec<String> = engine.catalog().datasets(true).await?.into_iter().map(|dataset| dataset.location).collect();
+    let used: Vec<String> =
+        engine.catalog().datasets(true).await?.into_iter().map(|dataset| dataset.location).collect();
     let base = format!("{}/{}", name.schema, name.table);
     let mut location = base.clone();
     let mut generation = 1;
@@ -89,8 +95,11 @@ pub(super) fn check_column_names<'a>(names: impl IntoIterator<Item = &'a str>) -
     let mut seen: Vec<String> = Vec::new();
     for (index, name) in names.into_iter().enumerate() {
         if name.is_empty() || name.contains(REFUSED_IN_COLUMNS) {
-            return Err(EngineError::new(ErrorKind::Plan, format!("column {} needs a plain name, it is called `{name}`", index + 1))
-                .with_hint("name it with AS, for example count(*) AS n_rows"));
+            return Err(EngineError::new(
+                ErrorKind::Plan,
+                format!("column {} needs a plain name, it is called `{name}`", index + 1),
+            )
+            .with_hint("name it with AS, for example count(*) AS n_rows"));
         }
         let lower = name.to_lowercase();
         if seen.contains(&lower) {
