@@ -12,9 +12,12 @@ use causeway_runtime::ConfigError;
 use crate::exit::Exit;
 use crate::terminal::{Terminal, Tone};
 
-/// A command failed.
+/// A command failed. Boxed, since every result of a command has room for it.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct Failure(Box<Details>);
+
+#[derive(Debug)]
+struct Details {
     exit: Exit,
     code: Option<&'static str>,
     message: String,
@@ -37,7 +40,8 @@ struct Excerpt {
 impl Failure {
     /// Makes a failure without a code.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, code: None, message: message.into(), hint: None, excerpt: None, is_broken_pipe: false }
+        let message = message.into();
+        Self(Box::new(Details { exit, code: None, message, hint: None, excerpt: None, is_broken_pipe: false }))
     }
 
     /// Makes a failure of a command line that clap accepted and we cannot.
@@ -46,7 +50,9 @@ impl Failure {
     }
 
     fn coded(code: &'static str, message: String) -> Self {
-        Self { code: Some(code), ..Self::new(Exit::of_code(code), message) }
+        let mut failure = Self::new(Exit::of_code(code), message);
+        failure.0.code = Some(code);
+        failure
     }
 
     /// Makes a failure that says which code it has, where only code and message are known.
@@ -57,15 +63,15 @@ impl Failure {
     /// Adds what to do about it.
     #[must_use]
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     /// Makes the failure of a statement: `first_line` is where it begins in its file.
     pub(crate) fn of_statement(error: &EngineError, sql: &str, source: Option<&str>, first_line: usize) -> Self {
         let mut failure = Self::coded(error.code(), error.to_string());
-        failure.hint = error.hint().map(str::to_owned);
-        failure.excerpt = error.position().and_then(|position| {
+        failure.0.hint = error.hint().map(str::to_owned);
+        failure.0.excerpt = error.position().and_then(|position| {
             let line = usize::try_from(position.line).ok()?;
             Some(Excerpt {
                 source: source.map(str::to_owned),
@@ -79,21 +85,23 @@ impl Failure {
 
     /// Returns what went wrong, without code and hint.
     pub(crate) fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// Returns how the process shall end.
     pub(crate) fn exit(&self) -> Exit {
-        if self.is_broken_pipe { Exit::Ok } else { self.exit }
+        if self.0.is_broken_pipe { Exit::Ok } else { self.0.exit }
     }
 
     /// Prints the failure to standard error. A reader of our output that went away is no error.
     pub(crate) fn print(&self, terminal: &Terminal) {
-        if !self.is_broken_pipe {
-            terminal.say(&self.render(terminal));
+        if !self.0.is_broken_pipe {
+            terminal.say(&self.0.render(terminal));
         }
     }
+}
 
+impl Details {
     fn render(&self, terminal: &Terminal) -> String {
         let label = self.code.map_or_else(|| "error".to_owned(), |code| format!("error[{code}]"));
         let mut text = format!("{}: {}", terminal.paint(Tone::Bad, &label), self.message);
@@ -156,7 +164,7 @@ impl From<LakeError> for Failure {
 impl From<JobsError> for Failure {
     fn from(error: JobsError) -> Self {
         let mut failure = Self::coded(error.code(), error.to_string());
-        failure.hint = error.hint();
+        failure.0.hint = error.hint();
         failure
     }
 }
@@ -169,7 +177,9 @@ impl From<EngineError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self { is_broken_pipe: error.kind() == ErrorKind::BrokenPipe, ..Self::new(Exit::Failed, error.to_string()) }
+        let mut failure = Self::new(Exit::Failed, error.to_string());
+        failure.0.is_broken_pipe = error.kind() == ErrorKind::BrokenPipe;
+        failure
     }
 }
 
@@ -177,7 +187,9 @@ impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         let broken = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
         let is_broken_pipe = broken.into_iter().any(|cause| cause.kind() == ErrorKind::BrokenPipe);
-        Self { is_broken_pipe, ..Self::new(Exit::Failed, format!("{error:#}")) }
+        let mut failure = Self::new(Exit::Failed, format!("{error:#}"));
+        failure.0.is_broken_pipe = is_broken_pipe;
+        failure
     }
 }
 
@@ -198,11 +210,10 @@ mod tests {
 
     fn failure(line: &str, column: usize) -> String {
         let excerpt = Excerpt { source: Some("a.sql".to_owned()), line_number: 12, column, line: line.to_owned() };
-        let failure = Failure {
-            excerpt: Some(excerpt),
-            ..Failure::of_code("CW0103", "table `clinical.lug` not found").with_hint("did you mean `clinical.lung`?")
-        };
-        failure.render(&plain())
+        let mut failure =
+            Failure::of_code("CW0103", "table `clinical.lug` not found").with_hint("did you mean `clinical.lung`?");
+        failure.0.excerpt = Some(excerpt);
+        failure.0.render(&plain())
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn report(app: &App, project: &Project, folder: &Path) -> Result<(), Failure> {
     let mut text = String::new();
     let _ = writeln!(text, "{} {}", app.terminal.paint(Tone::Good, "made a lake in"), folder.display());
     let _ = writeln!(text, "  {CONFIG_FILE:<16} settings");
-    let _ = writeln!(text, "  {:<16} {}", "catalog.sqlite", "what is known about tables, runs and lineage");
+    let _ = writeln!(text, "  catalog.sqlite   what is known about tables, runs and lineage");
     let _ = writeln!(text, "  {:<16} {}\n", "lake", project.lake_url());
     let enter = if folder == Path::new(".") { String::new() } else { format!("cd {} && ", folder.display()) };
     let _ = writeln!(text, "next:");

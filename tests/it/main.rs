@@ -1,8 +1,14 @@
 //! The whole product, tested from outside: one binary, one module a concern.
 
+#[cfg(test)]
 mod architecture;
+#[cfg(test)]
 mod command_line;
+#[cfg(test)]
 mod docs;
+#[cfg(test)]
 mod killed;
+#[cfg(test)]
 mod product;
+#[cfg(test)]
 mod slt;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::csv;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::ipc::writer::StreamWriter;
@@ -43,7 +43,7 @@ impl<W: Write> BatchWriter for Csv<W> {
         let columns = batch
             .columns()
             .iter()
-            .map(|column| if is_nested(column.data_type()) { as_text(column) } else { Ok(column.clone()) });
+            .map(|column| if is_nested(column.data_type()) { as_text(column) } else { Ok(ArrayRef::clone(column)) });
         let columns = columns.collect::<anyhow::Result<_>>()?;
         Ok(self.writer.write(&RecordBatch::try_new(SchemaRef::clone(&self.schema), columns)?)?)
     }
