@@ -16,13 +16,13 @@ test:
 lint:
 	@$(SETUP) build
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	cargo clippy --workspace --all-targets --features causeway-model/contract-tests -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 # Rewrites docs/operators, docs/cli.md and docs/configuration.md from the code.
 docs:
 	@$(SETUP) build
-	UPDATE_DOCS=1 cargo test --test it -- docs
+	cargo run --quiet -p causeway -- reference
 
 bench:
 	@$(SETUP) build bench

@@ -9,6 +9,8 @@ mod docs;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod pipelines;
+#[cfg(test)]
 mod product;
 #[cfg(test)]
 mod slt;

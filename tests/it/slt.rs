@@ -77,7 +77,7 @@ impl Database {
             max_statement_bytes: 1 << 20,
             max_depth: 64,
             base_dir: root.clone(),
-            read_paths: vec![root.join("tests/data"), root.join("pipelines/recipes")],
+            read_paths: vec![root.join("tests/data"), root.join("pipelines/recipes"), root.join("tests/slt")],
             write_paths: vec![exports.path().to_owned()],
             version: "test".to_owned(),
         };

@@ -88,10 +88,11 @@ impl Runner {
     }
 
     /// Ends a run that is not continued. A step of it that may have changed a table without the
-    /// record knowing is finished first, as it was: a new run could not recognise its commit.
+    /// record knowing is recorded first if its commit has landed: a new run could not recognise it.
     async fn settle(&self, pipeline: &Pipeline, run: &Run) -> Result<()> {
         for step in self.engine.catalog().steps(Some(&run.id)).await? {
-            if step.state == StepState::Running && ADDING.contains(&step.kind.as_str()) {
+            let in_doubt = matches!(step.state, StepState::Running | StepState::Failed);
+            if in_doubt && ADDING.contains(&step.kind.as_str()) {
                 self.finish_interrupted(pipeline, &step).await;
             }
         }
@@ -115,8 +116,9 @@ impl Runner {
             force: true,
             context,
         };
-        match Box::pin(self.engine.run_step(&request)).await {
-            Ok(_) => tracing::info!(run_id = %step.run, step = %step.name, "interrupted step finished"),
+        match Box::pin(self.engine.settle(&request)).await {
+            Ok(Some(_)) => tracing::info!(run_id = %step.run, step = %step.name, "interrupted step recorded"),
+            Ok(None) => {}
             Err(error) => {
                 tracing::warn!(run_id = %step.run, step = %step.name, code = error.code(), "interrupted step given up");
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use causeway_model::TableName;
 use datafusion::sql::parser::Statement as DfStatement;
-use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement, TableFactor};
+use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as SqlStatement, TableFactor};
 
 use crate::api::StatementInfo;
 use crate::call::{References, prepare};
@@ -36,7 +36,7 @@ struct Used {
 impl Used {
     fn statement(&mut self, statement: &Statement) -> Result<()> {
         match statement {
-            Statement::Query(query) => self.query(query),
+            Statement::Query(query) | Statement::Prepare { query, .. } => self.query(query),
             Statement::Explain(statement) => self.explained(statement),
             Statement::CreateTableAs { name, query, .. } | Statement::CreateView { name, query, .. } => {
                 self.writes.push(name.clone());
@@ -58,22 +58,18 @@ impl Used {
             }
             Statement::Update(update) => {
                 self.changes(&update.table.relation)?;
-                self.expression_query(
-                    &update.selection.as_ref().map(ToString::to_string).unwrap_or_default(),
-                    &update.table.relation,
-                )
+                let values = update.assignments.iter().map(|assignment| &assignment.value);
+                self.expressions(values.chain(&update.selection), &update.table.relation.to_string())
             }
             Statement::Delete(delete) => {
                 let factor = dml::delete_table(delete)?;
                 self.changes(factor)?;
-                self.expression_query(&delete.selection.as_ref().map(ToString::to_string).unwrap_or_default(), factor)
+                self.expressions(&delete.selection, &factor.to_string())
             }
             Statement::Merge(merge) => {
                 self.changes(&merge.table)?;
-                {
-                    let source = parse_query(&format!("SELECT * FROM {}", merge.source))?;
-                    self.query(&source)
-                }
+                let expressions = merge.clauses.iter().flat_map(dml::clause_expressions).chain([merge.on.as_ref()]);
+                self.expressions(expressions, &format!("{} CROSS JOIN {}", merge.table, merge.source))
             }
             Statement::CopyInto(copy) => {
                 self.writes.push(copy.table.clone());
@@ -85,7 +81,6 @@ impl Used {
                 let source = copy_source(copy)?;
                 self.query(&source)
             }
-            Statement::Prepare { statement, .. } => self.statement(statement),
         }
     }
 
@@ -96,12 +91,11 @@ impl Used {
         Ok(())
     }
 
-    fn expression_query(&mut self, condition: &str, factor: &TableFactor) -> Result<()> {
-        if condition.is_empty() {
-            return Ok(());
-        }
-        let condition = parse_query(&format!("SELECT 1 FROM {factor} WHERE {condition}"))?;
-        self.query(&condition)
+    /// Reads what expressions over some tables read.
+    fn expressions<'e>(&mut self, expressions: impl IntoIterator<Item = &'e Expr>, from: &str) -> Result<()> {
+        let list: Vec<String> = expressions.into_iter().map(|expression| format!("({expression})")).collect();
+        let list = if list.is_empty() { "1".to_owned() } else { list.join(", ") };
+        self.query(&*parse_query(&format!("SELECT {list} FROM {from}"))?)
     }
 
     fn explained(&mut self, statement: &DfStatement) -> Result<()> {

@@ -4,6 +4,7 @@
 //! are therefore those of a query, and one path writes them all (decision 0003).
 
 use causeway_model::TableName;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::sql::sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, Merge, MergeAction, MergeClause,
     MergeClauseKind, MergeInsertKind, ObjectName, Query, TableAlias, TableFactor, TableObject, TableWithJoins, Update,
@@ -11,6 +12,11 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::parse::{normalize, parse_query, table_name};
+
+/// The names that the two sides of a MERGE carry besides their own columns.
+const TARGET: &str = "__causeway_target";
+const SOURCE: &str = "__causeway_source";
+const ROW: &str = "__causeway_row";
 
 /// A change of a table as queries.
 #[derive(Debug, Clone)]
@@ -69,14 +75,14 @@ pub(crate) fn delete_table(delete: &Delete) -> Result<&TableFactor> {
 }
 
 /// Rewrites a DELETE.
-pub(crate) fn delete(delete: &Delete, columns: &[String]) -> Result<Rewritten> {
+pub(crate) fn delete(delete: &Delete, schema: &Schema) -> Result<Rewritten> {
     if delete.returning.is_some() || delete.limit.is_some() || !delete.order_by.is_empty() || !delete.tables.is_empty()
     {
         return Err(unsupported("DELETE with RETURNING, ORDER BY or LIMIT"));
     }
     let factor = delete_table(delete)?;
     let condition = delete.selection.as_ref().map_or_else(|| "TRUE".to_owned(), ToString::to_string);
-    let list = columns.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
+    let list = schema.fields().iter().map(|field| quoted(field.name())).collect::<Vec<_>>().join(", ");
     Ok(Rewritten {
         content: parse_query(&format!("SELECT {list} FROM {factor} WHERE ({condition}) IS NOT TRUE"))?,
         changed: parse_query(&format!("SELECT count(*) FROM {factor} WHERE ({condition})"))?,
@@ -85,7 +91,7 @@ pub(crate) fn delete(delete: &Delete, columns: &[String]) -> Result<Rewritten> {
 }
 
 /// Rewrites an UPDATE.
-pub(crate) fn update(update: &Update, columns: &[String]) -> Result<Rewritten> {
+pub(crate) fn update(update: &Update, schema: &Schema) -> Result<Rewritten> {
     if update.from.is_some() || update.returning.is_some() || update.or.is_some() || update.limit.is_some() {
         return Err(
             unsupported("UPDATE with FROM, RETURNING, OR or LIMIT").with_hint("use MERGE to update from another table")
@@ -97,10 +103,10 @@ pub(crate) fn update(update: &Update, columns: &[String]) -> Result<Rewritten> {
     let factor = &update.table.relation;
     let name = target(factor)?;
     let condition = update.selection.as_ref().map_or_else(|| "TRUE".to_owned(), ToString::to_string);
-    let assignments = assignments(&update.assignments, columns, &name)?;
-    let list = columns.iter().map(|column| match find(&assignments, column) {
-        Some(value) => format!("CASE WHEN ({condition}) THEN ({value}) ELSE {0} END AS {0}", quoted(column)),
-        None => quoted(column),
+    let assignments = assignments(&update.assignments, schema, &name)?;
+    let list = schema.fields().iter().map(|field| match find(&assignments, field) {
+        Some(value) => format!("CASE WHEN ({condition}) THEN {value} ELSE {0} END AS {0}", quoted(field.name())),
+        None => quoted(field.name()),
     });
     let list = list.collect::<Vec<_>>().join(", ");
     Ok(Rewritten {
@@ -111,7 +117,7 @@ pub(crate) fn update(update: &Update, columns: &[String]) -> Result<Rewritten> {
 }
 
 /// Rewrites a MERGE as a full join of target and source.
-pub(crate) fn merge(merge: &Merge, columns: &[String]) -> Result<Rewritten> {
+pub(crate) fn merge(merge: &Merge, schema: &Schema) -> Result<Rewritten> {
     if merge.output.is_some() {
         return Err(unsupported("MERGE with OUTPUT or RETURNING"));
     }
@@ -122,47 +128,57 @@ pub(crate) fn merge(merge: &Merge, columns: &[String]) -> Result<Rewritten> {
     })?;
     let sides = Sides { target: target_alias, source: source_alias };
     let clauses =
-        merge.clauses.iter().map(|clause| Clause::read(clause, &sides, columns, &name)).collect::<Result<Vec<_>>>()?;
+        merge.clauses.iter().map(|clause| Clause::read(clause, &sides, schema, &name)).collect::<Result<Vec<_>>>()?;
     let from = format!(
-        "(SELECT *, TRUE AS __target, row_number() OVER () AS __row FROM {}) AS {} FULL JOIN (SELECT *, TRUE AS __source FROM {}) AS {} ON {}",
+        "(SELECT *, TRUE AS {TARGET}, row_number() OVER () AS {ROW} FROM {}) AS {} \
+         FULL JOIN (SELECT *, TRUE AS {SOURCE} FROM {}) AS {} ON {}",
         without_alias(&merge.table),
         sides.target,
         without_alias(&merge.source),
         sides.source,
         merge.on
     );
-    let list = columns.iter().enumerate().map(|(index, column)| {
-        let cases: String = clauses.iter().filter_map(|clause| clause.value(index)).collect();
-        let old = format!("{}.{}", sides.target, quoted(column));
-        if cases.is_empty() {
-            format!("{old} AS {}", quoted(column))
+    let list = schema.fields().iter().enumerate().map(|(index, field)| {
+        let old = format!("{}.{}", sides.target, quoted(field.name()));
+        if clauses.iter().any(|clause| clause.sets(index)) {
+            let cases: String = clauses.iter().map(|clause| clause.value(index, &old)).collect();
+            format!("CASE {cases} ELSE {old} END AS {}", quoted(field.name()))
         } else {
-            format!("CASE {cases} ELSE {old} END AS {}", quoted(column))
+            format!("{old} AS {}", quoted(field.name()))
         }
     });
     let kept: String = clauses.iter().map(Clause::keeps).collect();
-    let kept = format!("CASE {kept} WHEN {}.__target THEN TRUE ELSE FALSE END", sides.target);
+    let kept = format!("CASE {kept} WHEN {}.{TARGET} THEN TRUE ELSE FALSE END", sides.target);
     let acts = clauses.iter().map(|clause| format!("({})", clause.condition)).collect::<Vec<_>>().join(" OR ");
-    let matched_acts =
-        clauses.iter().filter(|clause| clause.needs_both).map(|clause| format!("({})", clause.condition));
-    let matched_acts = matched_acts.collect::<Vec<_>>().join(" OR ");
-    let must_be_empty = if matched_acts.is_empty() {
-        None
-    } else {
-        let twice = format!(
-            "SELECT {0}.__row FROM {from} WHERE {matched_acts} GROUP BY {0}.__row HAVING count(*) > 1 LIMIT 1",
-            sides.target
-        );
-        Some((
-            parse_query(&twice)?,
-            "MERGE: a row of the target matches several rows of the source; make the source unique on the join columns",
-        ))
-    };
+    let twice = format!(
+        "SELECT {0}.{ROW} FROM {from} WHERE {0}.{TARGET} AND {1}.{SOURCE} GROUP BY {0}.{ROW} HAVING count(*) > 1 LIMIT 1",
+        sides.target, sides.source
+    );
     Ok(Rewritten {
         content: parse_query(&format!("SELECT {} FROM {from} WHERE {kept}", list.collect::<Vec<_>>().join(", ")))?,
         changed: parse_query(&format!("SELECT count(*) FROM {from} WHERE {acts}"))?,
-        must_be_empty,
+        must_be_empty: Some((
+            parse_query(&twice)?,
+            "MERGE: a row of the target matches several rows of the source; make the source unique on the join columns",
+        )),
     })
+}
+
+/// Lists the expressions of a WHEN clause.
+pub(crate) fn clause_expressions(clause: &MergeClause) -> Vec<&Expr> {
+    let mut expressions: Vec<&Expr> = clause.predicate.iter().collect();
+    match &clause.action {
+        MergeAction::Update(update) => {
+            expressions.extend(update.assignments.iter().map(|assignment| &assignment.value));
+        }
+        MergeAction::Insert(insert) => {
+            if let MergeInsertKind::Values(values) = &insert.kind {
+                expressions.extend(values.rows.iter().flat_map(|row| row.iter()));
+            }
+        }
+        MergeAction::Delete { .. } => {}
+    }
+    expressions
 }
 
 struct Sides {
@@ -173,21 +189,20 @@ struct Sides {
 /// A WHEN clause: when it applies and the new value of each column.
 struct Clause {
     condition: String,
-    needs_both: bool,
     /// `None` deletes the row; a column without a value keeps the old one.
     values: Option<Vec<Option<String>>>,
 }
 
 impl Clause {
-    fn read(clause: &MergeClause, sides: &Sides, columns: &[String], table: &TableName) -> Result<Self> {
+    fn read(clause: &MergeClause, sides: &Sides, schema: &Schema, table: &TableName) -> Result<Self> {
         let (here, there) =
-            (format!("{}.__target IS TRUE", sides.target), format!("{}.__source IS TRUE", sides.source));
-        let (when, needs_both) = match clause.clause_kind {
-            MergeClauseKind::Matched => (format!("{here} AND {there}"), true),
+            (format!("{}.{TARGET} IS TRUE", sides.target), format!("{}.{SOURCE} IS TRUE", sides.source));
+        let when = match clause.clause_kind {
+            MergeClauseKind::Matched => format!("{here} AND {there}"),
             MergeClauseKind::NotMatched | MergeClauseKind::NotMatchedByTarget => {
-                (format!("{}.__target IS NULL AND {there}", sides.target), false)
+                format!("{}.{TARGET} IS NULL AND {there}", sides.target)
             }
-            MergeClauseKind::NotMatchedBySource => (format!("{here} AND {}.__source IS NULL", sides.source), false),
+            MergeClauseKind::NotMatchedBySource => format!("{here} AND {}.{SOURCE} IS NULL", sides.source),
         };
         let condition = match &clause.predicate {
             Some(predicate) => format!("{when} AND ({predicate})"),
@@ -196,8 +211,8 @@ impl Clause {
         let values = match &clause.action {
             MergeAction::Delete { .. } => None,
             MergeAction::Update(update) => {
-                let assignments = assignments(&update.assignments, columns, table)?;
-                Some(columns.iter().map(|column| find(&assignments, column)).collect())
+                let assignments = assignments(&update.assignments, schema, table)?;
+                Some(schema.fields().iter().map(|field| find(&assignments, field)).collect())
             }
             MergeAction::Insert(insert) => {
                 let MergeInsertKind::Values(values) = &insert.kind else {
@@ -206,15 +221,23 @@ impl Clause {
                 let [row] = values.rows.as_slice() else {
                     return Err(unsupported("MERGE … INSERT of several rows"));
                 };
-                Some(inserted_values(&insert.columns, row, columns, table)?)
+                Some(inserted_values(&insert.columns, row, schema, table)?)
             }
         };
-        Ok(Self { condition, needs_both, values })
+        Ok(Self { condition, values })
     }
 
-    fn value(&self, index: usize) -> Option<String> {
-        let value = self.values.as_ref()?.get(index)?;
-        value.as_ref().map(|value| format!("WHEN {} THEN ({value}) ", self.condition))
+    fn sets(&self, index: usize) -> bool {
+        self.value_of(index).is_some()
+    }
+
+    fn value_of(&self, index: usize) -> Option<&String> {
+        self.values.as_ref()?.get(index)?.as_ref()
+    }
+
+    /// The first clause that applies decides; one that does not set the column keeps the old value.
+    fn value(&self, index: usize, old: &str) -> String {
+        format!("WHEN {} THEN {} ", self.condition, self.value_of(index).map_or(old, String::as_str))
     }
 
     fn keeps(&self) -> String {
@@ -225,31 +248,58 @@ impl Clause {
 fn inserted_values(
     named: &[ObjectName],
     row: &[Expr],
-    columns: &[String],
+    schema: &Schema,
     table: &TableName,
 ) -> Result<Vec<Option<String>>> {
+    let columns: Vec<String> = names(schema);
     let named: Vec<String> =
-        if named.is_empty() { columns.to_vec() } else { named.iter().map(column).collect::<Result<_>>()? };
+        if named.is_empty() { columns.clone() } else { named.iter().map(column).collect::<Result<_>>()? };
     if named.len() != row.len() {
         let problem = format!("MERGE inserts {} values into {} columns", row.len(), named.len());
         return Err(EngineError::new(ErrorKind::Plan, problem));
     }
     for name in &named {
-        known(name, columns, table)?;
+        known(name, &columns, table)?;
     }
-    let value =
-        |column: &String| named.iter().position(|name| name == column).map(|position| row[position].to_string());
-    Ok(columns.iter().map(|column| Some(value(column).unwrap_or_else(|| "NULL".to_owned()))).collect())
+    let value = |field: &Field| {
+        let position = named.iter().position(|name| name == field.name());
+        fitted(&position.map_or_else(|| "NULL".to_owned(), |position| row[position].to_string()), field)
+    };
+    Ok(schema.fields().iter().map(|field| Some(value(field))).collect())
 }
 
-fn assignments(assignments: &[Assignment], columns: &[String], table: &TableName) -> Result<Vec<(String, String)>> {
+/// Returns the names of a table's columns.
+fn names(schema: &Schema) -> Vec<String> {
+    schema.fields().iter().map(|field| field.name().clone()).collect()
+}
+
+/// Casts a value to its column's type before it meets the old values: CASE would otherwise bring both
+/// to a common type, and a bigint that went through double is another bigint.
+fn fitted(value: &str, field: &Field) -> String {
+    let sql = match field.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, None) => {
+            return format!("arrow_cast(({value}), 'Timestamp(Microsecond, None)')");
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) => {
+            return format!("arrow_cast(({value}), 'Timestamp(Microsecond, Some(\"{zone}\"))')");
+        }
+        DataType::List(_) | DataType::LargeList(_) | DataType::Struct(_) | DataType::Map(..) | DataType::Binary => {
+            return format!("({value})");
+        }
+        other => crate::types::sql_type(other),
+    };
+    format!("CAST(({value}) AS {sql})")
+}
+
+fn assignments(assignments: &[Assignment], schema: &Schema, table: &TableName) -> Result<Vec<(String, String)>> {
+    let columns = names(schema);
     let mut read = Vec::with_capacity(assignments.len());
     for assignment in assignments {
         let AssignmentTarget::ColumnName(name) = &assignment.target else {
             return Err(unsupported("SET (a, b) = …").with_hint("set each column on its own"));
         };
         let name = column(name)?;
-        known(&name, columns, table)?;
+        known(&name, &columns, table)?;
         if read.iter().any(|(earlier, _)| *earlier == name) {
             return Err(EngineError::new(ErrorKind::Plan, format!("column `{name}` is set twice")));
         }
@@ -258,8 +308,8 @@ fn assignments(assignments: &[Assignment], columns: &[String], table: &TableName
     Ok(read)
 }
 
-fn find(assignments: &[(String, String)], column: &str) -> Option<String> {
-    assignments.iter().find(|(name, _)| name == column).map(|(_, value)| value.clone())
+fn find(assignments: &[(String, String)], field: &Field) -> Option<String> {
+    assignments.iter().find(|(name, _)| name == field.name()).map(|(_, value)| fitted(value, field))
 }
 
 /// Refuses a column that the table does not have.

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use causeway_core::OperatorFactory;
+use causeway_core::{OperatorFactory, Seed};
 use causeway_lake::Lake;
-use causeway_model::{Catalog, NewRun, RunId, RunKind, RunState, TableName};
+use causeway_model::{Catalog, NewRun, RunId, RunKind, RunState, StepState, TableName};
 use datafusion::execution::TaskContext;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::execute_stream;
@@ -43,7 +43,7 @@ struct Inner {
     system: Arc<dyn SystemRelations>,
     session: SessionState,
     pool: Arc<rayon::ThreadPool>,
-    prepared: Mutex<HashMap<String, Statement>>,
+    prepared: Mutex<HashMap<String, Box<Query>>>,
 }
 
 impl Engine {
@@ -109,16 +109,13 @@ impl Engine {
         match parsed.statement {
             Statement::Query(query) => self.query(query, context).await.map(Outcome::Rows),
             Statement::Explain(statement) => self.explain(*statement, context).await.map(Outcome::Rows),
-            Statement::Prepare { name, statement } => {
-                self.0.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(name, *statement);
+            Statement::Prepare { name, query } => {
+                self.0.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(name, query);
                 Ok(Outcome::Done(StepReport::nothing(parsed_kind())))
             }
             Statement::Execute { name, parameters } => {
-                let statement = self.bind_parameters(&name, &parameters)?;
-                match statement {
-                    Statement::Query(query) => self.query(query, context).await.map(Outcome::Rows),
-                    other => self.statement(Parsed { sql: parsed.sql, statement: other }, context).await,
-                }
+                let query = self.bind_parameters(&name, &parameters)?;
+                self.query(query, context).await.map(Outcome::Rows)
             }
             statement => self.statement(Parsed { sql: parsed.sql, statement }, context).await,
         }
@@ -135,6 +132,43 @@ impl Engine {
     pub async fn run_step(&self, request: &StepRequest) -> Result<StepReport> {
         let parsed = parse_one(&request.sql, &self.limits())?;
         Box::pin(Change::run(self, request, parsed)).await
+    }
+
+    /// Records a step of a run that is over, if its commit has landed in the lake without being
+    /// recorded; executes nothing.
+    ///
+    /// # Errors
+    /// Any [`EngineError`] of planning the statement again or of recording it.
+    pub async fn settle(&self, request: &StepRequest) -> Result<Option<StepReport>> {
+        let parsed = parse_one(&request.sql, &self.limits())?;
+        Box::pin(Change::settle(self, request, parsed)).await
+    }
+
+    /// Records the commits of a table that have landed without being recorded, because their process
+    /// was killed in between.
+    pub(crate) async fn settle_table(&self) -> Result<()> {
+        for step in self.catalog().steps(None).await? {
+            if !matches!(step.state, StepState::Running | StepState::Failed) {
+                continue;
+            }
+            let context = StatementContext {
+                seed: Seed(u64::from_le_bytes(step.seed.to_le_bytes())),
+                ..StatementContext::default()
+            };
+            let request = StepRequest {
+                run: step.run.clone(),
+                pipeline: None,
+                ordinal: step.ordinal,
+                name: step.name.clone(),
+                sql: step.sql.clone(),
+                force: true,
+                context,
+            };
+            if let Err(error) = self.settle(&request).await {
+                tracing::warn!(run_id = %step.run, step = %step.name, code = error.code(), "a step could not be settled");
+            }
+        }
+        Ok(())
     }
 
     async fn statement(&self, parsed: Parsed, context: &StatementContext) -> Result<Outcome> {
@@ -185,7 +219,7 @@ impl Engine {
         let handle = tokio::runtime::Handle::current();
         let planned = on_big_stack(move || {
             let planning = PlanningContext { state: &planning_state, tables: &tables.sources };
-            let plan = planning.plan(statement)?;
+            let plan = planning.plan(statement).map_err(|error| EngineError::of_plan(&error))?;
             let physical = handle.block_on(planning_state.create_physical_plan(&plan))?;
             Ok(Planned { physical, lineage: None })
         })
@@ -259,7 +293,8 @@ impl Engine {
         let handle = tokio::runtime::Handle::current();
         let planned = on_big_stack(move || {
             let planning = PlanningContext { state: &planning_state, tables: &tables.sources };
-            let plan = shape(planning.plan_query(&query)?)?;
+            let plan = planning.plan_query(&query).map_err(|error| EngineError::of_plan(&error))?;
+            let plan = shape(plan)?;
             Planned::new(&planning_state, plan, with_lineage, &handle)
         })
         .await;
@@ -283,15 +318,14 @@ impl Engine {
         }
     }
 
-    fn bind_parameters(&self, name: &str, parameters: &[Expr]) -> Result<Statement> {
+    fn bind_parameters(&self, name: &str, parameters: &[Expr]) -> Result<Box<Query>> {
         let prepared = self.0.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-        let mut statement = prepared.ok_or_else(|| {
+        let mut query = prepared.ok_or_else(|| {
             EngineError::new(ErrorKind::NotFound, format!("no statement was prepared as `{name}`"))
                 .with_hint("PREPARE name AS SELECT … first, in the same session")
         })?;
-        let Statement::Query(query) = &mut statement else { return Ok(statement) };
         match query.visit(&mut Parameters(parameters)) {
-            ControlFlow::Continue(()) => Ok(statement),
+            ControlFlow::Continue(()) => Ok(query),
             ControlFlow::Break(placeholder) => Err(EngineError::new(
                 ErrorKind::Plan,
                 format!("`{name}` needs a value for {placeholder}; {} were given", parameters.len()),

@@ -161,12 +161,25 @@ impl From<CatalogError> for EngineError {
 
 impl From<LakeError> for EngineError {
     fn from(error: LakeError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&LakeError> for EngineError {
+    /// The rows to write may fail with DataFusion's own words, which may quote a value.
+    fn from(error: &LakeError) -> Self {
+        if let LakeError::Rows(rows) = error {
+            return Self::from(rows);
+        }
         Self::foreign(error.to_string(), error.code(), error.retryable())
     }
 }
 
 impl From<IngestError> for EngineError {
     fn from(error: IngestError) -> Self {
+        if let IngestError::Lake(lake) = &error {
+            return Self::from(lake);
+        }
         Self::foreign(error.to_string(), error.code(), error.retryable())
     }
 }
@@ -195,6 +208,24 @@ impl From<&OperatorError> for EngineError {
 impl From<DataFusionError> for EngineError {
     fn from(error: DataFusionError) -> Self {
         Self::from(&error)
+    }
+}
+
+impl EngineError {
+    /// Returns the error of planning, which has seen no row: its words are shown as they are.
+    pub(crate) fn of_plan(error: &DataFusionError) -> Self {
+        match root(error) {
+            DataFusionError::Execution(message) => one_line(ErrorKind::Plan, message),
+            _ => Self::from(error),
+        }
+    }
+}
+
+fn root(error: &DataFusionError) -> &DataFusionError {
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => root(inner),
+        DataFusionError::Shared(inner) => root(inner),
+        other => other,
     }
 }
 
@@ -234,7 +265,7 @@ fn translate(error: &DataFusionError) -> EngineError {
         DataFusionError::Plan(message) => plan(message),
         DataFusionError::NotImplemented(message) => EngineError::new(ErrorKind::Unsupported, message.clone()),
         DataFusionError::Configuration(message) => EngineError::new(ErrorKind::Plan, message.clone()),
-        DataFusionError::Execution(message) => EngineError::new(ErrorKind::Data, without_values(message)),
+        DataFusionError::Execution(message) => unfit(message),
         DataFusionError::IoError(inner) => EngineError::foreign(inner.kind().to_string(), "CW0205", true),
         DataFusionError::ObjectStore(inner) => translate_object_store(inner),
         other => internal(other),
@@ -258,7 +289,7 @@ fn one_line(kind: ErrorKind, text: &str) -> EngineError {
 fn internal(error: &DataFusionError) -> EngineError {
     let message = error.strip_backtrace();
     let first = message.lines().next().unwrap_or_default();
-    EngineError::new(ErrorKind::Internal, format!("internal error: {}", without_values(first)))
+    EngineError::new(ErrorKind::Internal, format!("internal error: {}", shown(first).unwrap_or("unexpected state")))
         .with_hint("this is a bug; please report the statement")
 }
 
@@ -271,7 +302,7 @@ fn translate_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -
         return operator.into();
     }
     if let Some(lake) = error.downcast_ref::<LakeError>() {
-        return EngineError::foreign(lake.to_string(), lake.code(), lake.retryable());
+        return lake.into();
     }
     if let Some(catalog) = error.downcast_ref::<CatalogError>() {
         return EngineError::foreign(catalog.to_string(), catalog.code(), catalog.retryable());
@@ -306,7 +337,7 @@ fn translate_arrow(error: &ArrowError) -> EngineError {
             data("arithmetic overflow".to_owned()).with_hint("CAST to a wider type first")
         }
         ArrowError::MemoryError(_) => EngineError::new(ErrorKind::Memory, "the memory limit is reached"),
-        ArrowError::ComputeError(message) | ArrowError::InvalidArgumentError(message) => data(without_values(message)),
+        ArrowError::ComputeError(message) | ArrowError::InvalidArgumentError(message) => unfit(message),
         ArrowError::CsvError(_) | ArrowError::JsonError(_) => {
             data("a file has a record that does not fit its inferred schema".to_owned())
                 .with_hint("load it with COPY INTO and a contract: bad records go to the quarantine table")
@@ -333,26 +364,16 @@ fn translate_object_store(error: &datafusion::object_store::Error) -> EngineErro
     }
 }
 
-/// Cuts quoted text out of a message that may quote a value.
-fn without_values(message: &str) -> String {
-    let mut kept = String::with_capacity(message.len());
-    let mut inside = false;
-    for character in message.chars() {
-        match character {
-            '\'' | '"' if inside => {
-                inside = false;
-                kept.push(character);
-            }
-            '\'' | '"' => {
-                inside = true;
-                kept.push(character);
-                kept.push('…');
-            }
-            other if !inside => kept.push(other),
-            _ => {}
-        }
-    }
-    kept
+/// Returns the error for data that a function does not take.
+fn unfit(message: &str) -> EngineError {
+    let message = shown(message).unwrap_or("a value does not fit the function or type that it is given to");
+    EngineError::new(ErrorKind::Data, message).with_hint("filter such rows, or use TRY_CAST where a type is wanted")
+}
+
+/// Returns a foreign message if it cannot hold a value: no quotes, no digits, no list.
+fn shown(message: &str) -> Option<&str> {
+    let quotes_nothing = !message.chars().any(|character| character.is_ascii_digit() || "'\"`:[{(".contains(character));
+    quotes_nothing.then_some(message)
 }
 
 /// Turns a parser's message, which ends in its position, into ours.
@@ -382,8 +403,16 @@ mod tests {
     }
 
     #[test]
-    fn quoted_text_is_cut_out_of_foreign_messages() {
-        assert_eq!(without_values("bad date 'Anna' in \"x\""), "bad date '…' in \"…\"");
+    fn a_foreign_message_is_shown_only_if_it_can_hold_no_value() {
+        for (message, shown) in [
+            ("Regular expression too large", true),
+            ("2469134 is too large to store in a Decimal", false),
+            ("can't parse Anna's 'name'", false),
+            ("unexpected value: Anna", false),
+        ] {
+            let error = EngineError::from(DataFusionError::Execution(message.to_owned()));
+            assert_eq!(error.to_string() == message, shown, "{error}");
+        }
     }
 
     #[test]

@@ -27,7 +27,9 @@ use datafusion::physical_plan::{
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
+use crate::error::EngineError;
 use crate::node::OperatorNode;
 use crate::running::{CancelOnDrop, Running};
 
@@ -157,14 +159,15 @@ impl ExecutionPlan for OperatorExec {
             .get_extension::<Running>()
             .ok_or_else(|| DataFusionError::Internal("an operator was run outside a statement".to_owned()))?;
         let cancel = Cancel::default();
-        let relations = self.inputs.iter().map(|input| relation(input, &context)).collect::<Result<Vec<_>>>()?;
+        let mut inputs = Inputs::default();
+        let relations = self.inputs.iter().map(|input| inputs.relation(input, &context)).collect::<Result<Vec<_>>>()?;
         let reservation = MemoryConsumer::new(self.factory.spec().name).register(context.memory_pool());
         let progress = Arc::clone(&running);
         let run_context = RunContext::new(self.factory.spec().name, running.seed, Arc::clone(&running.pool))
             .with_cancel(cancel.clone())
             .with_memory(Arc::new(Budget(Mutex::new(reservation))))
             .with_progress(Arc::new(move |share| progress.progress(share)));
-        let work = Work { exec: self.clone(), relations, run_context, running };
+        let work = Work { exec: self.clone(), relations, inputs, run_context, running };
         let schema = SchemaRef::clone(self.properties.eq_properties.schema());
         let stream = futures::stream::once(work.run(cancel)).map_ok(|batches| futures::stream::iter(batches).map(Ok));
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream.try_flatten())))
@@ -174,6 +177,7 @@ impl ExecutionPlan for OperatorExec {
 struct Work {
     exec: OperatorExec,
     relations: Vec<Relation>,
+    inputs: Inputs,
     run_context: RunContext,
     running: Arc<Running>,
 }
@@ -182,7 +186,7 @@ impl Work {
     /// Runs the operator on a blocking thread. Dropping the future cancels it.
     async fn run(self, cancel: Cancel) -> Result<Vec<RecordBatch>> {
         let stop = CancelOnDrop(cancel);
-        let Self { exec, relations, mut run_context, running } = self;
+        let Self { exec, relations, inputs, mut run_context, running } = self;
         let operator = Arc::clone(&exec.operator);
         let name = exec.factory.spec().name;
         let task = tokio::task::spawn_blocking(move || {
@@ -193,36 +197,87 @@ impl Work {
                 })
             })
         });
-        let output = task.await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?.map_err(external)?;
+        let output = task.await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?;
+        let output = output.map_err(|error| inputs.cause(error))?;
         running.record(exec.used(&output));
         drop(stop);
         Ok(output.batches)
     }
 }
 
-/// Reads all partitions of an input, one after the other in their order, so that an operator sees
-/// the rows in the same order whatever the number of threads; later partitions are read ahead.
-fn relation(input: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Relation> {
-    let mut receivers = Vec::new();
-    for partition in 0..input.output_partitioning().partition_count() {
-        let mut stream = input.execute(partition, Arc::clone(context))?;
-        let (sender, receiver) = mpsc::channel(BATCHES_IN_FLIGHT);
-        tokio::spawn(async move {
-            while let Some(batch) = stream.next().await {
-                if sender.send(batch).await.is_err() {
-                    break;
-                }
-            }
-        });
-        receivers.push(receiver);
-    }
-    let batches = receivers.into_iter().flat_map(|mut receiver| std::iter::from_fn(move || receiver.blocking_recv()));
-    Ok(Relation::new(input.schema(), batches.map(|batch| batch.map_err(input_error))))
+/// The tasks that read an operator's inputs. They end with it.
+#[derive(Default)]
+struct Inputs {
+    tasks: JoinSet<()>,
+    /// The first failure of an input; the operator itself hears of it in words only.
+    failure: Arc<Mutex<Option<EngineError>>>,
 }
 
-/// An input's failure travels through the operator as text; the first cause is what people see.
-fn input_error(error: DataFusionError) -> OperatorError {
-    OperatorError::Input(crate::error::EngineError::from(error).to_string())
+impl Inputs {
+    /// Reads all partitions of an input, one after the other in their order, so that an operator sees
+    /// the rows in the same order whatever the number of threads; later partitions are read ahead.
+    fn relation(&mut self, input: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Relation> {
+        let mut receivers = Vec::new();
+        for partition in 0..input.output_partitioning().partition_count() {
+            let stream = input.execute(partition, Arc::clone(context))?;
+            let (sender, receiver) = mpsc::channel(BATCHES_IN_FLIGHT);
+            self.tasks.spawn(forward(stream, sender));
+            receivers.push(receiver);
+        }
+        let failure = Arc::clone(&self.failure);
+        let batches = receivers.into_iter().flat_map(partition_batches);
+        let batches = batches.map(move |batch| {
+            batch.map_err(|error| {
+                let error = EngineError::from(error);
+                let words = OperatorError::Input(error.to_string());
+                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                words
+            })
+        });
+        Ok(Relation::new(input.schema(), batches))
+    }
+
+    /// Returns an operator's error, or the failure of an input that it stands for.
+    fn cause(&self, error: OperatorError) -> DataFusionError {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (error, failure) {
+            (OperatorError::Input(_), Some(failure)) => failure.into_datafusion(),
+            (error, _) => external(error),
+        }
+    }
+}
+
+/// Sends a partition's batches and, last, `None`: an end without it is not the end of the data.
+async fn forward(mut stream: SendableRecordBatchStream, sender: mpsc::Sender<Option<Result<RecordBatch>>>) {
+    while let Some(batch) = stream.next().await {
+        if sender.send(Some(batch)).await.is_err() {
+            return;
+        }
+    }
+    // Nobody listening any more is the receiver's choice.
+    let _: std::result::Result<(), _> = sender.send(None).await;
+}
+
+fn partition_batches(
+    mut receiver: mpsc::Receiver<Option<Result<RecordBatch>>>,
+) -> impl Iterator<Item = Result<RecordBatch>> {
+    let mut ended = false;
+    std::iter::from_fn(move || {
+        if ended {
+            return None;
+        }
+        match receiver.blocking_recv() {
+            Some(Some(batch)) => Some(batch),
+            Some(None) => {
+                ended = true;
+                None
+            }
+            None => {
+                ended = true;
+                Some(Err(DataFusionError::Internal("an input of an operator stopped before its end".to_owned())))
+            }
+        }
+    })
 }
 
 fn external(error: OperatorError) -> DataFusionError {

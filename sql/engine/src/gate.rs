@@ -7,9 +7,12 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::error::{EngineError, ErrorKind, Result};
 
-/// The longest chain of operators (`a + b + …`, `p OR q OR …`, `UNION`, `JOIN`) accepted. A chain is
-/// a tree as deep as it is long.
+/// The longest chain of operators (`a + b + …`, `p OR q OR …`) accepted, all open brackets together. A
+/// chain is a tree as deep as it is long.
 const MAX_CHAIN: usize = 500;
+
+/// The most relations that one statement may join or unite.
+const MAX_RELATIONS: usize = 200;
 
 /// Size limits of a statement.
 #[derive(Debug, Clone, Copy)]
@@ -40,40 +43,104 @@ pub(crate) fn tokens(sql: &str, limits: &Limits) -> Result<Vec<TokenWithSpan>> {
     Ok(tokens)
 }
 
-/// Counts open brackets and, for each of them, the operators since the last comma.
+/// Counts open brackets, for each of them the operators since the last comma, and what joins
+/// relations in the whole statement.
 fn check_nesting(tokens: &[TokenWithSpan], limits: &Limits) -> Result<()> {
-    let mut chains = vec![0_usize];
+    let mut nesting = Nesting { levels: vec![Level::default()], relations: 0 };
     for token in tokens {
-        match &token.token {
-            Token::LParen | Token::LBracket | Token::LBrace => chains.push(0),
-            Token::RParen | Token::RBracket | Token::RBrace if chains.len() > 1 => {
-                chains.pop();
-            }
-            Token::Word(word) if word.keyword == Keyword::CASE => chains.push(0),
-            Token::Word(word) if word.keyword == Keyword::END && chains.len() > 1 => {
-                chains.pop();
-            }
-            Token::Comma | Token::SemiColon => set_last(&mut chains, 0),
-            other if is_operator(other) => {
-                let length = chains.last().copied().unwrap_or(0) + 1;
-                set_last(&mut chains, length);
-            }
-            _ => {}
-        }
-        let start = token.span.start;
-        if chains.len() > limits.max_depth {
-            return Err(too_complex(format!("nested deeper than {}", limits.max_depth)).at(start.line, start.column));
-        }
-        if chains.last().is_some_and(|length| *length > MAX_CHAIN) {
-            return Err(too_complex(format!("a chain of more than {MAX_CHAIN} operators")).at(start.line, start.column));
+        nesting.read(&token.token);
+        if let Some(problem) = nesting.problem(limits) {
+            let start = token.span.start;
+            return Err(too_complex(problem).at(start.line, start.column));
         }
     }
     Ok(())
 }
 
-fn set_last(chains: &mut [usize], length: usize) {
-    if let Some(last) = chains.last_mut() {
-        *last = length;
+/// One open bracket.
+#[derive(Default)]
+struct Level {
+    chain: usize,
+    in_from: bool,
+}
+
+struct Nesting {
+    levels: Vec<Level>,
+    relations: usize,
+}
+
+impl Nesting {
+    fn read(&mut self, token: &Token) {
+        match token {
+            Token::LParen | Token::LBracket | Token::LBrace => self.levels.push(Level::default()),
+            Token::RParen | Token::RBracket | Token::RBrace => self.close(),
+            Token::Comma => self.comma(),
+            Token::SemiColon => *self = Self { levels: vec![Level::default()], relations: 0 },
+            Token::Word(word) => self.keyword(word.keyword),
+            other if is_operator(other) => self.chain(),
+            _ => {}
+        }
+    }
+
+    fn keyword(&mut self, keyword: Keyword) {
+        match keyword {
+            Keyword::CASE => self.levels.push(Level::default()),
+            Keyword::END => self.close(),
+            Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT | Keyword::JOIN => {
+                self.relations += 1;
+                self.set_from(keyword == Keyword::JOIN);
+            }
+            Keyword::FROM => self.set_from(true),
+            Keyword::SELECT | Keyword::WHERE | Keyword::GROUP | Keyword::ORDER | Keyword::HAVING | Keyword::LIMIT => {
+                self.set_from(false);
+            }
+            Keyword::AND
+            | Keyword::OR
+            | Keyword::NOT
+            | Keyword::LIKE
+            | Keyword::ILIKE
+            | Keyword::BETWEEN
+            | Keyword::IS
+            | Keyword::COLLATE
+            | Keyword::EXPLAIN => self.chain(),
+            _ => {}
+        }
+    }
+
+    fn comma(&mut self) {
+        if let Some(level) = self.levels.last_mut() {
+            level.chain = 0;
+            self.relations += usize::from(level.in_from);
+        }
+    }
+
+    fn chain(&mut self) {
+        if let Some(level) = self.levels.last_mut() {
+            level.chain += 1;
+        }
+    }
+
+    fn set_from(&mut self, in_from: bool) {
+        if let Some(level) = self.levels.last_mut() {
+            level.in_from = in_from;
+        }
+    }
+
+    fn close(&mut self) {
+        if self.levels.len() > 1 {
+            self.levels.pop();
+        }
+    }
+
+    fn problem(&self, limits: &Limits) -> Option<String> {
+        if self.levels.len() > limits.max_depth {
+            return Some(format!("nested deeper than {}", limits.max_depth));
+        }
+        if self.relations > MAX_RELATIONS {
+            return Some(format!("more than {MAX_RELATIONS} joined or united relations"));
+        }
+        let depth: usize = self.levels.iter().map(|level| level.chain).sum();
+        (depth > MAX_CHAIN).then(|| format!("a chain of more than {MAX_CHAIN} operators"))
     }
 }
 
@@ -83,35 +150,16 @@ fn too_complex(problem: String) -> EngineError {
 }
 
 fn is_operator(token: &Token) -> bool {
-    match token {
-        Token::Word(word) => matches!(
-            word.keyword,
-            Keyword::AND
-                | Keyword::OR
-                | Keyword::NOT
-                | Keyword::LIKE
-                | Keyword::ILIKE
-                | Keyword::BETWEEN
-                | Keyword::IS
-                | Keyword::UNION
-                | Keyword::INTERSECT
-                | Keyword::EXCEPT
-                | Keyword::JOIN
-                | Keyword::COLLATE
-                | Keyword::EXPLAIN
-        ),
+    !matches!(
+        token,
         Token::Whitespace(_)
-        | Token::Number(..)
-        | Token::SingleQuotedString(_)
-        | Token::Period
-        | Token::Colon
-        | Token::EOF
-        | Token::Placeholder(_)
-        | Token::RParen
-        | Token::RBracket
-        | Token::RBrace => false,
-        _ => true,
-    }
+            | Token::Number(..)
+            | Token::SingleQuotedString(_)
+            | Token::Period
+            | Token::Colon
+            | Token::EOF
+            | Token::Placeholder(_)
+    )
 }
 
 #[cfg(test)]
@@ -135,6 +183,12 @@ mod tests {
         assert_eq!(code(&format!("SELECT {}1{}", "(".repeat(100), ")".repeat(100))), Some("CW0102"));
         assert_eq!(code(&format!("SELECT {}1", "- ".repeat(1000))), Some("CW0102"));
         assert_eq!(code(&format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(1000))), Some("CW0102"));
+        assert_eq!(code(&format!("SELECT 1, 1{}", " UNION ALL SELECT 1, 1".repeat(1000))), Some("CW0102"));
+        assert_eq!(code(&format!("SELECT * FROM t{}", ", t".repeat(1000))), Some("CW0102"));
+        assert_eq!(
+            code(&format!("SELECT {}1{}", "(1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + ".repeat(60), ")".repeat(60))),
+            Some("CW0102")
+        );
         assert_eq!(code(&" ".repeat(2 << 20)), Some("CW0102"));
     }
 }

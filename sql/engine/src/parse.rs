@@ -35,7 +35,7 @@ pub(crate) enum Statement {
     Merge(Box<Merge>),
     CopyInto(CopyInto),
     CopyTo(Box<CopyToStatement>),
-    Prepare { name: String, statement: Box<Statement> },
+    Prepare { name: String, query: Box<Query> },
     Execute { name: String, parameters: Vec<Expr> },
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct Parsed {
 impl Statement {
     pub(crate) fn kind(&self) -> StatementKind {
         match self {
-            Self::Query(_) | Self::Execute { .. } => StatementKind::Query,
+            Self::Query(_) | Self::Prepare { .. } | Self::Execute { .. } => StatementKind::Query,
             Self::Explain(_) => StatementKind::Explain,
             Self::CreateTableAs { .. } | Self::CreateTable { .. } => StatementKind::CreateTable,
             Self::CreateView { .. } => StatementKind::CreateView,
@@ -78,7 +78,6 @@ impl Statement {
             Self::Merge(_) => StatementKind::Merge,
             Self::CopyInto(_) => StatementKind::CopyInto,
             Self::CopyTo(_) => StatementKind::CopyTo,
-            Self::Prepare { statement, .. } => statement.kind(),
         }
     }
 }
@@ -245,8 +244,10 @@ fn classify_sql(statement: SqlStatement) -> Result<Statement> {
         SqlStatement::Delete(delete) => Ok(Statement::Delete(Box::new(delete))),
         SqlStatement::Merge(merge) => Ok(Statement::Merge(Box::new(merge))),
         SqlStatement::Prepare { name, statement, .. } => {
-            let inner = classify_sql(*statement)?;
-            Ok(Statement::Prepare { name: normalize(&name), statement: Box::new(inner) })
+            let Statement::Query(query) = classify_sql(*statement)? else {
+                return Err(unsupported("PREPARE of anything but a SELECT"));
+            };
+            Ok(Statement::Prepare { name: normalize(&name), query })
         }
         SqlStatement::Execute { name: Some(name), parameters, .. } => {
             Ok(Statement::Execute { name: single(&name)?, parameters })

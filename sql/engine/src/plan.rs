@@ -28,7 +28,10 @@ impl Planned {
     /// moves anything.
     pub(crate) fn new(state: &SessionState, plan: LogicalPlan, with_lineage: bool, handle: &Handle) -> Result<Self> {
         let lineage = if with_lineage {
-            let analysed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {})?;
+            let analysed = state
+                .analyzer()
+                .execute_and_check(plan.clone(), state.config_options(), |_, _| {})
+                .map_err(|error| EngineError::of_plan(&error))?;
             Some(plan_lineage(&analysed, &operator_lineage))
         } else {
             None

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use causeway_lake::At;
-use causeway_model::{Column, Dataset, DatasetKind, DatasetVersion, NewFile, TableName, VersionId};
+use causeway_model::{Column, Dataset, DatasetId, DatasetKind, DatasetVersion, NewFile, TableName, VersionId};
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::TableReference;
 use datafusion::datasource::file_format::FileFormat as DfFileFormat;
@@ -21,6 +21,7 @@ use crate::call::{FileCall, FileFormat, Moment, References, file_key, prepare, t
 use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::parse::parse_query;
+use crate::plan::on_big_stack;
 use crate::session::PlanningContext;
 use crate::types::column_of;
 
@@ -59,6 +60,11 @@ pub(crate) struct Lookup<'a> {
     pub(crate) base_dir: &'a Path,
     /// The versions an interrupted step had pinned; tables not among them are taken at their newest.
     pub(crate) pinned: &'a [DatasetVersion],
+}
+
+/// Returns the newest of the pinned versions of a dataset; `as_of` pins older ones beside it.
+pub(crate) fn newest_of(pinned: &[DatasetVersion], dataset: DatasetId) -> Option<&DatasetVersion> {
+    pinned.iter().filter(|version| version.dataset == dataset).max_by_key(|version| version.version)
 }
 
 impl Lookup<'_> {
@@ -107,7 +113,7 @@ impl Lookup<'_> {
         match dataset.kind {
             DatasetKind::View => self.add_view(&dataset, key, resolved, depth).await,
             DatasetKind::Table => {
-                let pinned = self.pinned.iter().find(|version| version.dataset == dataset.id);
+                let pinned = newest_of(self.pinned, dataset.id);
                 let version = match pinned {
                     Some(version) => version.clone(),
                     None => self.newest(&dataset).await?,
@@ -151,9 +157,13 @@ impl Lookup<'_> {
         let mut query = parse_query(sql)?;
         let references = prepare(&mut query)?;
         Box::pin(self.add(&references, resolved, depth + 1)).await?;
-        let planning = PlanningContext { state: self.state, tables: &resolved.sources };
-        let plan = planning.plan_query(&query).map_err(|error| {
-            let error = EngineError::from(error).without_position();
+        let (state, tables) = (self.state.clone(), resolved.sources.clone());
+        let planned = on_big_stack(move || {
+            PlanningContext { state: &state, tables: &tables }
+                .plan_query(&query)
+                .map_err(|error| EngineError::of_plan(&error))
+        });
+        let plan = planned.await.map_err(|error| {
             EngineError::new(error.kind(), format!("view `{}` no longer works: {error}", dataset.name))
         })?;
         if let Some(version) = self.engine.catalog().latest_version(dataset.id).await? {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::fixtures::*;
-use crate::{
+use crate::{TableName, 
     Catalog, CatalogError, DatasetKind, EdgeKind, OperatorUse, OutputVersion, StepOutcome, StepState, VersionId,
 };
 
@@ -123,11 +123,15 @@ pub async fn operators_keep_options_and_report(catalog: &dyn Catalog) {
     assert_eq!(catalog.operators(step.id).await.unwrap(), operators);
 }
 
-pub async fn a_file_is_no_output(catalog: &dyn Catalog) {
+pub async fn an_exported_file_is_an_output_of_the_schema_file(catalog: &dyn Catalog) {
     let step = started(catalog, "s").await;
-    let output = OutputVersion { kind: DatasetKind::File, ..table("a.t", 0, &["x"]) };
-    let error = catalog.complete_step(step.id, 1, &writes(vec![output])).await.unwrap_err();
+    let elsewhere = OutputVersion { kind: DatasetKind::File, ..table("a.t", 0, &["x"]) };
+    let error = catalog.complete_step(step.id, 1, &writes(vec![elsewhere.clone()])).await.unwrap_err();
     assert!(matches!(error, CatalogError::Invalid(_)), "{error}");
+    let export = OutputVersion { name: TableName::new("file", "out/x.csv"), ..elsewhere };
+    catalog.complete_step(step.id, 1, &writes(vec![export.clone()])).await.unwrap();
+    let dataset = catalog.dataset(&export.name).await.unwrap().unwrap();
+    assert_eq!(catalog.latest_version(dataset.id).await.unwrap().unwrap().step, Some(step.id));
 }
 
 pub async fn the_previous_version_is_of_the_same_table(catalog: &dyn Catalog) {

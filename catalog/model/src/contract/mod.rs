@@ -119,7 +119,7 @@ macro_rules! catalog_contract {
                 a_failing_outcome_leaves_nothing,
                 after_a_failing_outcome_the_attempt_may_still_complete,
                 operators_keep_options_and_report,
-                a_file_is_no_output,
+                an_exported_file_is_an_output_of_the_schema_file,
                 the_previous_version_is_of_the_same_table,
                 the_check_counts_what_there_is;
             lineage:

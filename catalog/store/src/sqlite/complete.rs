@@ -108,9 +108,10 @@ async fn write_output(
 
 /// Finds the live dataset that an output belongs to, or makes it.
 async fn dataset_of(connection: &mut SqliteConnection, output: &OutputVersion, now: &str) -> Result<DatasetId> {
-    write::check_schema(&output.name)?;
-    if output.kind == DatasetKind::File {
-        return Err(invalid(format!("step output `{}` must be a table or a view", output.name)));
+    if output.kind != DatasetKind::File {
+        write::check_schema(&output.name)?;
+    } else if output.name.schema != datasets::FILE_SCHEMA {
+        return Err(invalid(format!("exported file `{}` must be recorded in schema `file`", output.name)));
     }
     match datasets::live(connection, &output.name).await? {
         Some(known) => check_same(&known, output).map(|()| known.id),

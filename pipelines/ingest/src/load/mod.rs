@@ -184,7 +184,7 @@ impl<'a> Load<'a> {
         };
         let quarantining = async {
             let outcome = self.write_quarantine(refused_receiver, accepted.clone()).await;
-            commit.decide(outcome.is_ok());
+            commit.decide(outcome.is_ok() && accepted.clone().opens().await);
             outcome
         };
         let channels = Channels { rows: share(row_receiver), accepted: accepted.clone(), quarantined };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use causeway_ingest::{Contract, Format, Mode, Report, Request, digest, ingest};
-use causeway_lake::Commit;
+use causeway_lake::{Commit, Marker};
 use causeway_model::{
     Column, DatasetPolicy, DatasetVersion, EdgeKind, EdgeSource, IngestedFile, LineageEdge, NewFile, StepOutcome,
 };
@@ -58,8 +58,15 @@ impl Change<'_> {
         }
         let target = Target::find(self.engine, &copy.table).await?;
         let quarantine = Target::find(self.engine, &copy.table.quarantine()).await?;
-        let digest = digest(&path)?;
+        let hashed = path.clone();
+        let digest = tokio::task::spawn_blocking(move || digest(&hashed))
+            .await
+            .map_err(|_| EngineError::new(ErrorKind::Internal, "hashing a file stopped"))??;
         let shown = self.engine.file_name(&path);
+        if options.mode != Mode::Overwrite {
+            refuse_new_declarations(&target, &contract.policy())?;
+        }
+        refuse_new_declarations(&quarantine, &contract.quarantine_policy())?;
         let file = self.register(&digest, &shown, &contract).await?;
         let contract_digest = contract.digest();
         if options.mode != Mode::Overwrite
@@ -89,6 +96,23 @@ impl Change<'_> {
         let id =
             self.engine.catalog().register_file(&NewFile { path: shown.to_owned(), digest, n_bytes, columns }).await?;
         Ok(self.engine.catalog().version_by_id(id).await?)
+    }
+}
+
+/// Refuses a contract that declares a column identifying after rows without that declaration: their
+/// values are in the statistics of the files there are.
+fn refuse_new_declarations(target: &Target, declared: &DatasetPolicy) -> Result<()> {
+    let Some(dataset) = &target.dataset else { return Ok(()) };
+    match declared.identifying.iter().find(|column| !dataset.policy.identifying.contains(column)) {
+        Some(column) => Err(EngineError::new(
+            ErrorKind::Refused,
+            format!(
+                "the contract declares `{column}` identifying, but `{}` holds rows without that declaration",
+                target.name
+            ),
+        )
+        .with_hint("load with mode => 'overwrite', or drop the table first")),
+        None => Ok(()),
     }
 }
 
@@ -134,18 +158,29 @@ impl Load {
         change: &Change<'_>,
         inputs: &BTreeMap<String, DatasetVersion>,
         target: Option<Target>,
+        is_landed: bool,
     ) -> Result<Done> {
         let (Some(target), Some(file)) = (target, inputs.get(FILE)) else {
             return Err(EngineError::new(ErrorKind::Internal, "a load without a target"));
         };
-        let report = self.ingest(change, &target).await?;
+        let report = self.ingest(change, &target, is_landed).await?;
         let outcome = self.outcome(&target, file, &report);
         Ok(Done { outcome, warnings: report.warnings })
     }
 
-    async fn ingest(&self, change: &Change<'_>, target: &Target) -> Result<Report> {
+    /// Names the load: the same step with the same file is the same load.
+    fn marker_prefix(&self, change: &Change<'_>) -> String {
+        format!("{}/{}", change.marker().0, self.digest.0.get(..16).unwrap_or_default())
+    }
+
+    /// Returns the marker of the table's commit.
+    pub(super) fn marker(&self, change: &Change<'_>) -> Marker {
+        Marker(format!("{}/table", self.marker_prefix(change)))
+    }
+
+    async fn ingest(&self, change: &Change<'_>, target: &Target, is_landed: bool) -> Result<Report> {
         let cancelled = Arc::new(AtomicBool::new(false));
-        let watch = Watch::new(change, &cancelled);
+        let watch = (!is_landed).then(|| Watch::new(change, &cancelled));
         let progress = Arc::clone(&change.request.context.progress);
         let request = Request {
             table: target.name.clone(),
@@ -155,7 +190,7 @@ impl Load {
             mode: self.mode,
             table_location: target.location.clone(),
             quarantine_location: self.quarantine.location.clone(),
-            marker_prefix: format!("{}/{}", change.marker().0, self.digest.0.get(..16).unwrap_or_default()),
+            marker_prefix: self.marker_prefix(change),
             threads: change.engine.config().threads,
             memory_limit_bytes: change.engine.config().memory_limit_bytes,
             progress: Arc::new(move |share, rows| {
@@ -201,10 +236,13 @@ impl Load {
         target: &Target,
         commit: &Commit,
         mut columns: Vec<Column>,
-        policy: DatasetPolicy,
+        declared: DatasetPolicy,
         edges: Vec<(String, EdgeSource, EdgeKind)>,
     ) {
         let output = outcome.outputs.len();
+        let is_kept = self.mode != Mode::Overwrite || target.name == self.quarantine.name;
+        let kept = target.dataset.as_ref().filter(|_| is_kept).map(|dataset| dataset.policy.clone());
+        let policy = kept.unwrap_or(declared);
         for column in &mut columns {
             column.identifying |= policy.identifying.contains(&column.name);
         }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use causeway_lake::{Commit, Marker};
-use causeway_model::{DatasetVersion, NewStep, Step, StepId, StepOutcome, StepState, TableName, VersionId};
+use causeway_model::{DatasetId, DatasetVersion, NewStep, Step, StepId, StepOutcome, StepState, TableName, VersionId};
 use datafusion::execution::session_state::SessionState;
 use sha2::{Digest, Sha256};
 
@@ -65,6 +65,8 @@ enum Task {
     Export(Box<Export>),
     /// A change of the catalog alone.
     Record(Box<StepOutcome>),
+    /// What is asked for is there already.
+    Nothing,
 }
 
 /// What a task did.
@@ -84,10 +86,14 @@ impl Change<'_> {
         if let Some(step) = earlier.as_ref().filter(|step| step.state == StepState::Succeeded) {
             return change.report_of(step).await;
         }
-        let (prepared, landed) = match change.prepare_after(earlier.as_ref()).await {
+        let preparing = Box::pin(change.prepare_after(earlier.as_ref()));
+        let (prepared, landed) = match within(preparing, &request.context.cancel, engine.config().timeout).await {
             Ok(ready) => ready,
             Err(error) => return Err(change.refuse(error).await),
         };
+        if matches!(prepared.task, Task::Nothing) {
+            return change.nothing_to_do(&prepared).await;
+        }
         if landed.is_none()
             && !request.force
             && let Some(report) = change.skip_if_up_to_date(&prepared).await?
@@ -118,27 +124,22 @@ impl Change<'_> {
     /// Prepares the change. After an attempt that did not end, its pinned inputs are taken again
     /// if its commit has landed.
     async fn prepare_after(&self, earlier: Option<&Step>) -> Result<(Prepared, Option<Commit>)> {
-        if let Some(step) = earlier.filter(|step| matches!(step.state, StepState::Running | StepState::Failed)) {
-            let mut pinned = Vec::with_capacity(step.inputs.len());
-            for input in &step.inputs {
-                pinned.push(self.engine.catalog().version_by_id(*input).await?);
-            }
-            if let Ok(prepared) = self.prepare(&pinned).await
-                && let Some(commit) = self.landed(&prepared).await?
-            {
-                return Ok((prepared, Some(commit)));
-            }
+        if let Some(step) = earlier.filter(|step| matches!(step.state, StepState::Running | StepState::Failed))
+            && let Ok(Some((prepared, commit))) = self.prepare_landed(step).await
+        {
+            return Ok((prepared, Some(commit)));
         }
         Ok((self.prepare(&[]).await?, None))
     }
 
     async fn landed(&self, prepared: &Prepared) -> Result<Option<Commit>> {
-        match (&prepared.task, &prepared.target) {
-            (Task::Write(_), Some(target)) => {
-                Ok(self.engine.lake().committed(&target.location, &self.marker()).await?)
-            }
-            _ => Ok(None),
-        }
+        let Some(target) = &prepared.target else { return Ok(None) };
+        let marker = match &prepared.task {
+            Task::Write(_) => self.marker(),
+            Task::Load(load) => load.marker(self),
+            Task::Export(_) | Task::Record(_) | Task::Nothing => return Ok(None),
+        };
+        Ok(self.engine.lake().committed(&target.location, &marker).await?)
     }
 
     async fn prepare(&self, pinned: &[DatasetVersion]) -> Result<Prepared> {
@@ -229,41 +230,123 @@ impl Change<'_> {
 
     /// Returns true if the newest version of the target was made by this pipeline.
     async fn is_untouched(&self, prepared: &Prepared, pipeline: &str) -> Result<bool> {
-        let Some(target) = &prepared.target else { return Ok(matches!(prepared.task, Task::Record(_))) };
+        let target = match (&prepared.task, &prepared.target) {
+            (Task::Record(outcome), _) => return self.is_recorded(outcome, pipeline).await,
+            (_, Some(target)) => target,
+            (_, None) => return Ok(false),
+        };
         let Some(dataset) = &target.dataset else { return Ok(false) };
-        let Some(newest) = self.engine.catalog().latest_version(dataset.id).await? else { return Ok(false) };
+        self.is_made_by(dataset.id, pipeline).await
+    }
+
+    /// Returns true if a change of the catalog alone would change nothing.
+    async fn is_recorded(&self, outcome: &StepOutcome, pipeline: &str) -> Result<bool> {
+        let schemas = self.engine.catalog().schemas().await?;
+        if !outcome.dropped.is_empty() || outcome.schemas.iter().any(|schema| !schemas.contains(schema)) {
+            return Ok(false);
+        }
+        for output in &outcome.outputs {
+            match self.engine.catalog().dataset(&output.name).await? {
+                Some(dataset) if self.is_made_by(dataset.id, pipeline).await? => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    async fn is_made_by(&self, dataset: DatasetId, pipeline: &str) -> Result<bool> {
+        let Some(newest) = self.engine.catalog().latest_version(dataset).await? else { return Ok(false) };
         let Some(step) = newest.step else { return Ok(false) };
         let step = self.engine.catalog().step_by_id(step).await?;
         Ok(self.engine.catalog().run(&step.run).await?.pipeline.as_deref() == Some(pipeline))
     }
 
     async fn perform(&self, prepared: Prepared, landed: Option<Commit>, started: Instant) -> Result<StepReport> {
-        let catalog = self.engine.catalog();
-        let step = catalog.begin_step(&self.new_step(&prepared)).await?;
+        let step = self.engine.catalog().begin_step(&self.new_step(&prepared)).await?;
+        match Box::pin(self.attempt(&step, prepared, landed, started)).await {
+            Ok(report) => Ok(report),
+            Err(error) => match Box::pin(self.record_landed(&step, started)).await {
+                Some(report) => Ok(report),
+                None => Err(self.fail(step.id, step.attempt, error).await),
+            },
+        }
+    }
+
+    async fn attempt(
+        &self,
+        step: &Step,
+        prepared: Prepared,
+        landed: Option<Commit>,
+        started: Instant,
+    ) -> Result<StepReport> {
         let mut warnings = prepared.warnings.clone();
+        let is_landed = landed.is_some();
         let work = Box::pin(self.work(prepared, landed));
-        let done = match within(work, &self.request.context.cancel, self.engine.config().timeout).await {
-            Ok(done) => done,
-            Err(error) => return Err(self.fail(step.id, step.attempt, error).await),
+        // What has landed is recorded, whatever time it takes and whoever has cancelled meanwhile.
+        let done = if is_landed {
+            work.await?
+        } else {
+            within(work, &self.request.context.cancel, self.engine.config().timeout).await?
         };
         let mut outcome = done.outcome;
         outcome.operators = self.running.operators();
         outcome.duration_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
-        match catalog.complete_step(step.id, step.attempt, &outcome).await {
-            Ok(_) => {
-                warnings.extend(done.warnings);
-                Ok(self.report(&outcome, warnings, started.elapsed()))
-            }
-            Err(error) => Err(self.fail(step.id, step.attempt, error.into()).await),
+        self.engine.catalog().complete_step(step.id, step.attempt, &outcome).await?;
+        warnings.extend(done.warnings);
+        Ok(self.report(&outcome, warnings, started.elapsed()))
+    }
+
+    /// After a failure: records the step's commit if it has landed all the same, for example just
+    /// before the time limit, or reports it if another process has recorded it.
+    async fn record_landed(&self, step: &Step, started: Instant) -> Option<StepReport> {
+        let now = self.engine.catalog().step_by_id(step.id).await.ok()?;
+        if now.state == StepState::Succeeded {
+            return self.report_of(&now).await.ok();
         }
+        let (prepared, commit) = self.prepare_landed(step).await.ok()??;
+        self.attempt(step, prepared, Some(commit), started).await.ok()
+    }
+
+    /// Prepares an earlier attempt again over its pinned inputs, if its commit has landed.
+    async fn prepare_landed(&self, step: &Step) -> Result<Option<(Prepared, Commit)>> {
+        let mut pinned = Vec::with_capacity(step.inputs.len());
+        for input in &step.inputs {
+            pinned.push(self.engine.catalog().version_by_id(*input).await?);
+        }
+        let prepared = self.prepare(&pinned).await?;
+        Ok(self.landed(&prepared).await?.map(|commit| (prepared, commit)))
+    }
+
+    /// Records an attempt whose commit has landed; does nothing else.
+    pub(crate) async fn settle(engine: &Engine, request: &StepRequest, parsed: Parsed) -> Result<Option<StepReport>> {
+        let started = Instant::now();
+        let Some(step) = engine.catalog().step(&request.run, &request.name).await? else { return Ok(None) };
+        if !matches!(step.state, StepState::Running | StepState::Failed) {
+            return Ok(None);
+        }
+        let (state, running) = engine.session(&request.context);
+        let change = Change { engine, request, parsed, state, running };
+        match Box::pin(change.prepare_landed(&step)).await? {
+            Some((prepared, commit)) => Box::pin(change.perform(prepared, Some(commit), started)).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn nothing_to_do(&self, prepared: &Prepared) -> Result<StepReport> {
+        self.engine.catalog().skip_step(&self.new_step(prepared), StepState::UpToDate).await?;
+        let mut report = StepReport::nothing(self.kind());
+        report.state = StepState::UpToDate;
+        report.warnings.clone_from(&prepared.warnings);
+        Ok(report)
     }
 
     async fn work(&self, prepared: Prepared, landed: Option<Commit>) -> Result<Done> {
         match prepared.task {
             Task::Write(write) => write.perform(self, &prepared.inputs, prepared.target, landed).await,
-            Task::Load(load) => load.perform(self, &prepared.inputs, prepared.target).await,
+            Task::Load(load) => load.perform(self, &prepared.inputs, prepared.target, landed.is_some()).await,
             Task::Export(export) => export.perform(self, &prepared.inputs).await,
             Task::Record(outcome) => Ok(Done { outcome: *outcome, warnings: Vec::new() }),
+            Task::Nothing => Ok(Done::default()),
         }
     }
 

@@ -9,6 +9,7 @@ use causeway_model::{
 use datafusion::arrow::datatypes::Schema;
 
 use crate::lineage::{Origin, OriginSource, PlanLineage};
+use crate::parse::DEFAULT_SCHEMA;
 use crate::types::column_of;
 
 use super::target::Target;
@@ -36,11 +37,11 @@ pub(super) fn describe(
             if origin.kind == EdgeKind::Identity {
                 column.unit = column.unit.take().or_else(|| source.unit.clone());
                 column.meaning = column.meaning.take().or_else(|| source.meaning.clone());
-                if subject_keys.get(relation) == Some(name) {
+                if pinned(subject_keys, relation) == Some(name) {
                     policy.subject_key.get_or_insert_with(|| column.name.clone());
                 }
             }
-            column.identifying |= source.identifying && origin.kind != EdgeKind::Aggregation;
+            column.identifying |= source.identifying && !is_count(origin.kind, source, column);
         }
         if column.identifying {
             policy.identifying.push(column.name.clone());
@@ -49,8 +50,23 @@ pub(super) fn describe(
     Described { columns, policy }
 }
 
+/// Finds what stands under a scan's reference; a table named without its schema is one of `main`.
+fn pinned<'a, T>(by_reference: &'a BTreeMap<String, T>, relation: &str) -> Option<&'a T> {
+    by_reference.get(relation).or_else(|| by_reference.get(&format!("{DEFAULT_SCHEMA}.{relation}")))
+}
+
 fn source_column<'a>(inputs: &'a BTreeMap<String, DatasetVersion>, relation: &str, name: &str) -> Option<&'a Column> {
-    inputs.get(relation)?.columns.iter().find(|column| column.name == name)
+    pinned(inputs, relation)?.columns.iter().find(|column| column.name == name)
+}
+
+/// Returns true for a number made of several texts, such as a count: it shows none of them. The
+/// largest of several numbers is one of them.
+fn is_count(kind: EdgeKind, source: &Column, output: &Column) -> bool {
+    let is_number = |column: &Column| {
+        let data_type = column.data_type.as_str();
+        matches!(data_type, "smallint" | "int" | "bigint" | "real" | "double") || data_type.starts_with("decimal")
+    };
+    kind == EdgeKind::Aggregation && is_number(output) && !is_number(source)
 }
 
 /// Turns a plan's lineage into the edges of output `output`.
@@ -76,9 +92,12 @@ fn edge(
     output: usize,
 ) -> LineageEdge {
     let source = match &origin.source {
-        OriginSource::Column { relation, column } if source_column(inputs, relation, column).is_some() => inputs
-            .get(relation)
-            .map_or(EdgeSource::Unknown, |version| EdgeSource::Column { version: version.id, column: column.clone() }),
+        OriginSource::Column { relation, column } if source_column(inputs, relation, column).is_some() => {
+            pinned(inputs, relation).map_or(EdgeSource::Unknown, |version| EdgeSource::Column {
+                version: version.id,
+                column: column.clone(),
+            })
+        }
         _ => EdgeSource::Unknown,
     };
     LineageEdge { output, column, source, kind: origin.kind, masking: origin.masking }

@@ -20,7 +20,7 @@ use crate::error::{EngineError, ErrorKind, Result};
 use crate::lineage::PlanLineage;
 use crate::parse::{CreateMode, DEFAULT_SCHEMA, Statement};
 use crate::plan::{Planned, Shape};
-use crate::resolve::Resolved;
+use crate::resolve::{Resolved, newest_of};
 
 use super::outcome::{Described, describe, edges, kept_edges, output_version};
 use super::target::{Target, check_column_names};
@@ -83,15 +83,14 @@ impl Change<'_> {
             _ => return Err(EngineError::new(ErrorKind::Internal, "not a change of rows")),
         };
         let (target, dataset, newest) = Target::existing(self.engine, &name).await?;
-        let base = pinned.iter().find(|version| version.dataset == dataset.id).cloned().unwrap_or(newest);
-        let columns: Vec<String> = base.columns.iter().map(|column| column.name.clone()).collect();
+        let base = newest_of(pinned, dataset.id).cloned().unwrap_or(newest);
+        let schema = self.schema_of(&target, &base).await?;
         let rewritten = match &self.parsed.statement {
-            Statement::Update(update) => dml::update(update, &columns)?,
-            Statement::Delete(delete) => dml::delete(delete, &columns)?,
-            Statement::Merge(merge) => dml::merge(merge, &columns)?,
+            Statement::Update(update) => dml::update(update, &schema)?,
+            Statement::Delete(delete) => dml::delete(delete, &schema)?,
+            Statement::Merge(merge) => dml::merge(merge, &schema)?,
             _ => return Err(EngineError::new(ErrorKind::Internal, "not a change of rows")),
         };
-        let schema = self.schema_of(&target, &base).await?;
         let shape: Shape = Box::new(move |plan| by_position(plan, &[], &schema));
         let content = rewritten.content.clone();
         let how = How::Change(Box::new(base));
@@ -169,7 +168,7 @@ impl Prepared {
             views: Vec::new(),
             depends_on: Vec::new(),
             target: None,
-            task: Task::Record(Box::default()),
+            task: Task::Nothing,
             warnings: Vec::new(),
         }
     }
@@ -202,7 +201,8 @@ impl Write {
             None => self.commit(change, &target, &schema, &described).await?,
         };
         let rows_out = changed.or_else(|| i64::try_from(commit.rows_written).ok());
-        let outcome = self.outcome(&target, &commit, described, lineage, inputs, rows_out);
+        let previous = self.previous(change, &target, &commit).await?;
+        let outcome = self.outcome(&target, &commit, described, lineage, inputs, rows_out, previous.as_ref());
         Ok(Done { outcome, warnings: Vec::new() })
     }
 
@@ -262,6 +262,19 @@ impl Write {
         Ok(lake.overwrite_with(&target.location, partitions, &rewrite, &marker).await?)
     }
 
+    /// Returns the version that a changed table was before. Appends of several writers may land between
+    /// preparing and committing, so it is looked up by the version that was committed.
+    async fn previous(&self, change: &Change<'_>, target: &Target, commit: &Commit) -> Result<Option<DatasetVersion>> {
+        let (How::Append(newest) | How::Change(newest)) = &self.how else { return Ok(None) };
+        let Some(dataset) = &target.dataset else { return Ok(Some(newest.as_ref().clone())) };
+        let versions = change.engine.catalog().versions(Some(dataset.id)).await?;
+        Ok(versions
+            .into_iter()
+            .filter(|version| version.version < commit.version)
+            .max_by_key(|version| version.version))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a commit leaves behind is said once, here")]
     fn outcome(
         &self,
         target: &Target,
@@ -270,16 +283,12 @@ impl Write {
         lineage: &PlanLineage,
         inputs: &BTreeMap<String, DatasetVersion>,
         rows_out: Option<i64>,
+        previous: Option<&DatasetVersion>,
     ) -> StepOutcome {
         let mut lineage = edges(lineage, inputs, 0);
-        let previous = match &self.how {
-            How::Append(previous) => {
-                lineage.extend(kept_edges(previous, &described.columns, 0));
-                Some(previous.as_ref())
-            }
-            How::Change(previous) => Some(previous.as_ref()),
-            How::Replace => None,
-        };
+        if let (How::Append(_), Some(previous)) = (&self.how, previous) {
+            lineage.extend(kept_edges(previous, &described.columns, 0));
+        }
         lineage.sort();
         lineage.dedup();
         StepOutcome {

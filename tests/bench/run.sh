@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Every benchmark with its peer, one after the other; results go to tests/bench/results.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+target=${CARGO_TARGET_DIR:-target}
+results=tests/bench/results
+
+python3 -m venv "$target/bench-venv"
+"$target/bench-venv/bin/pip" install --quiet lifelines==0.30.3 duckdb
+python=$target/bench-venv/bin/python
+
+cargo build --release -p causeway --bin causeway
+cargo build --release -p causeway-survival --example time_kaplan_meier
+"$python" tests/bench/whole_process.py "$target/release/causeway" "$results/whole_process.txt"
+"$python" tests/bench/survival_vs_lifelines.py "$results/survival_vs_lifelines.txt"
+cargo bench -p causeway --bench front_door -- "$results/front_door.txt"
+cargo bench -p causeway-survival
+cargo bench -p causeway-store --bench lineage
