@@ -46,6 +46,10 @@ pub(crate) async fn open_catalog(project: &Project) -> Result<Arc<dyn Catalog>, 
         return Err(Failure::new(Exit::Unusable, format!("the catalog {} does not exist", file.display()))
             .with_hint("restore it from a backup, correct catalog.url, or make a new lake with `causeway init DIR`"));
     }
+    if file.metadata()?.len() == 0 {
+        return Err(Failure::new(Exit::Unusable, format!("the catalog {} is empty", file.display()))
+            .with_hint("restore it from a backup, or make a new lake with `causeway init DIR`"));
+    }
     Ok(Arc::new(SqliteCatalog::open(&file).await?))
 }
 

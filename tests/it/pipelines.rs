@@ -1,6 +1,6 @@
 //! Pipelines of the built binary: what a second run does, and what it leaves alone.
 
-use crate::product::{repository, Product};
+use crate::product::{Product, repository};
 
 fn pipeline(product: &Product, steps: &[(&str, &str)]) -> String {
     let folder = product.folder().join("pipeline");
@@ -26,7 +26,8 @@ fn a_second_run_appends_and_changes_nothing_twice() {
         ],
     );
     product.ok(&["run", &folder]);
-    let sums = || product.query("SELECT count(*) AS n, sum(age) AS age, (SELECT sum(x) FROM main.kept) AS x FROM main.larynx");
+    let sums =
+        || product.query("SELECT count(*) AS n, sum(age) AS age, (SELECT sum(x) FROM main.kept) AS x FROM main.larynx");
     let first = sums();
     for _ in 0..2 {
         product.ok(&["run", &folder]);
@@ -37,8 +38,7 @@ fn a_second_run_appends_and_changes_nothing_twice() {
 #[test]
 fn a_table_dropped_and_made_anew_is_so_in_every_run() {
     let product = Product::init();
-    let steps =
-        [("10_drop", "DROP TABLE IF EXISTS main.anew"), ("20_make", "CREATE TABLE main.anew AS SELECT 1 AS x")];
+    let steps = [("10_drop", "DROP TABLE IF EXISTS main.anew"), ("20_make", "CREATE TABLE main.anew AS SELECT 1 AS x")];
     let folder = pipeline(&product, &steps);
     for _ in 0..3 {
         product.ok(&["run", &folder]);
@@ -78,7 +78,8 @@ fn parallel_inserts_all_count() {
     }
     let rows = product.query("SELECT count(*) AS n, sum(x) AS x FROM main.t");
     assert_eq!((rows[0]["n"].as_i64(), rows[0]["x"].as_i64()), (Some(7), Some(21)));
-    let versions = product.query("SELECT count(*) AS n, count(DISTINCT run) AS runs FROM system.dataset_versions WHERE name = 't'");
+    let versions = product
+        .query("SELECT count(*) AS n, count(DISTINCT run) AS runs FROM system.dataset_versions WHERE name = 't'");
     assert_eq!((versions[0]["n"].as_i64(), versions[0]["runs"].as_i64()), (Some(7), Some(7)));
 }
 

@@ -37,6 +37,16 @@ impl<W: Write> TableWriter<W> {
     }
 }
 
+/// The longest value a table shows; the other formats show all of it.
+const MAX_SHOWN: usize = 2000;
+
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 impl<W: Write> BatchWriter for TableWriter<W> {
     fn write(&mut self, batch: &RecordBatch) -> anyhow::Result<()> {
         let n_taken = batch.num_rows().min(self.max_rows - self.n_shown);
@@ -49,7 +59,7 @@ impl<W: Write> BatchWriter for TableWriter<W> {
         let columns = batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options));
         let columns: Vec<_> = columns.collect::<Result<_, _>>().context("a column cannot be printed")?;
         for row in 0..n_taken {
-            self.grid.row(columns.iter().map(|column| visible(&column.value(row).to_string())));
+            self.grid.row(columns.iter().map(|column| visible(&shortened(column.value(row).to_string()))));
         }
         Ok(())
     }

@@ -77,7 +77,8 @@ fn describe(runner: &Runner<'_>, table: &str) -> Result<(), Failure> {
         }
         return Ok(print(&format!("{}\n\n{grid}\n", relation.summary))?);
     }
-    let quoted = name.replace('\'', "''");
+    let qualified = if name.contains('.') { name.to_owned() } else { format!("main.{name}") };
+    let quoted = qualified.replace('\'', "''");
     runner.script(
         &format!(
             "SELECT name, type, nullable, unit, meaning, identifying FROM system.columns \

@@ -49,6 +49,10 @@ pub fn start(section: &LogSection, verbosity: Verbosity, colours: bool, writer: 
     Ok(())
 }
 
+/// Libraries whose logs may quote values.
+const QUIET: &str = "datafusion=warn,datafusion_datasource_parquet=warn,datafusion_optimizer=warn,\
+                     datafusion_physical_optimizer=warn,datafusion_pruning=warn,parquet=warn,sqlparser=warn,sqlx=warn";
+
 fn parse_filter(level: &str) -> Result<EnvFilter> {
     let refused = |problem: String| ConfigError::LogFilter { filter: level.to_owned(), problem };
     // A lone unknown word would be taken for the name of a module and silence everything.
@@ -61,6 +65,8 @@ fn parse_filter(level: &str) -> Result<EnvFilter> {
         word @ ("info" | "debug") => format!("warn,causeway={word},{}", rooms(word)),
         _ => level.to_owned(),
     };
+    // What DataFusion and the Parquet reader log below warnings quotes predicates, literals included.
+    let filter = format!("{filter},{QUIET}");
     EnvFilter::try_new(filter).map_err(|error| refused(error.to_string()))
 }
 

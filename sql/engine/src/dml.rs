@@ -5,9 +5,12 @@
 
 use causeway_model::TableName;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use std::ops::ControlFlow;
+
 use datafusion::sql::sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, Merge, MergeAction, MergeClause,
     MergeClauseKind, MergeInsertKind, ObjectName, Query, TableAlias, TableFactor, TableObject, TableWithJoins, Update,
+    visit_expressions,
 };
 
 use crate::error::{EngineError, ErrorKind, Result};
@@ -83,11 +86,53 @@ pub(crate) fn delete(delete: &Delete, schema: &Schema) -> Result<Rewritten> {
     let factor = delete_table(delete)?;
     let condition = delete.selection.as_ref().map_or_else(|| "TRUE".to_owned(), ToString::to_string);
     let list = schema.fields().iter().map(|field| quoted(field.name())).collect::<Vec<_>>().join(", ");
+    let kept = if delete.selection.as_ref().is_some_and(has_subquery) {
+        untouched(&list, &factor.to_string(), &condition)
+    } else {
+        format!("SELECT {list} FROM {factor} WHERE ({condition}) IS NOT TRUE")
+    };
     Ok(Rewritten {
-        content: parse_query(&format!("SELECT {list} FROM {factor} WHERE ({condition}) IS NOT TRUE"))?,
+        content: parse_query(&kept)?,
         changed: parse_query(&format!("SELECT count(*) FROM {factor} WHERE ({condition})"))?,
-        must_be_empty: None,
+        must_be_empty: match delete.selection.as_ref().filter(|condition| has_subquery(condition)) {
+            Some(_) => Some((lost_rows(&kept, &factor.to_string(), &condition)?, LOST_ROWS)),
+            None => None,
+        },
     })
+}
+
+/// What to say if a rewritten condition does not split the table in two.
+const LOST_ROWS: &str = "the rows that the condition keeps and those that it takes are not all rows of the table; \
+                         nothing was changed. Put the rows of the subquery into a table first";
+
+/// Returns the rows for which a condition with subqueries is not true. DataFusion 55.2 answers
+/// `x IN (SELECT …)` with false where SQL says unknown, unless it stands alone in WHERE; so the
+/// rows that the condition takes are found there and subtracted. Equal rows share their fate.
+fn untouched(list: &str, from: &str, condition: &str) -> String {
+    format!("SELECT {list} FROM {from} EXCEPT ALL SELECT {list} FROM {from} WHERE ({condition})")
+}
+
+/// Returns a query with a row if `kept` and the rows the condition takes are not all rows.
+fn lost_rows(kept: &str, from: &str, condition: &str) -> Result<Box<Query>> {
+    parse_query(&format!(
+        "SELECT 1 FROM (SELECT count(*) AS n FROM ({kept}) AS k) AS kept \
+         CROSS JOIN (SELECT count(*) AS n FROM {from} WHERE ({condition})) AS taken \
+         CROSS JOIN (SELECT count(*) AS n FROM {from}) AS whole WHERE kept.n + taken.n <> whole.n"
+    ))
+}
+
+fn has_subquery(condition: &Expr) -> bool {
+    visit_expressions(condition, |expr| match expr {
+        Expr::InSubquery { .. } | Expr::Exists { .. } | Expr::Subquery(_) | Expr::AnyOp { .. } | Expr::AllOp { .. } => {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    })
+    .is_break()
+}
+
+fn listed(schema: &Schema, item: impl Fn(&Field) -> String) -> String {
+    schema.fields().iter().map(|field| item(field)).collect::<Vec<_>>().join(", ")
 }
 
 /// Rewrites an UPDATE.
@@ -104,16 +149,24 @@ pub(crate) fn update(update: &Update, schema: &Schema) -> Result<Rewritten> {
     let name = target(factor)?;
     let condition = update.selection.as_ref().map_or_else(|| "TRUE".to_owned(), ToString::to_string);
     let assignments = assignments(&update.assignments, schema, &name)?;
-    let list = schema.fields().iter().map(|field| match find(&assignments, field) {
-        Some(value) => format!("CASE WHEN ({condition}) THEN {value} ELSE {0} END AS {0}", quoted(field.name())),
+    let changed = parse_query(&format!("SELECT count(*) FROM {factor} WHERE ({condition})"))?;
+    if !update.selection.as_ref().is_some_and(has_subquery) {
+        let list = listed(schema, |field| match find(&assignments, field) {
+            Some(value) => format!("CASE WHEN ({condition}) THEN {value} ELSE {0} END AS {0}", quoted(field.name())),
+            None => quoted(field.name()),
+        });
+        let content = parse_query(&format!("SELECT {list} FROM {factor}"))?;
+        return Ok(Rewritten { content, changed, must_be_empty: None });
+    }
+    let old = listed(schema, |field| quoted(field.name()));
+    let new = listed(schema, |field| match find(&assignments, field) {
+        Some(value) => format!("{value} AS {}", quoted(field.name())),
         None => quoted(field.name()),
     });
-    let list = list.collect::<Vec<_>>().join(", ");
-    Ok(Rewritten {
-        content: parse_query(&format!("SELECT {list} FROM {factor}"))?,
-        changed: parse_query(&format!("SELECT count(*) FROM {factor} WHERE ({condition})"))?,
-        must_be_empty: None,
-    })
+    let kept = untouched(&old, &factor.to_string(), &condition);
+    let content = parse_query(&format!("{kept} UNION ALL SELECT {new} FROM {factor} WHERE ({condition})"))?;
+    let must_be_empty = Some((lost_rows(&kept, &factor.to_string(), &condition)?, LOST_ROWS));
+    Ok(Rewritten { content, changed, must_be_empty })
 }
 
 /// Rewrites a MERGE as a full join of target and source.

@@ -4,9 +4,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use causeway_core::Cancel;
+use datafusion::common::DataFusionError;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::error::{EngineError, ErrorKind, Result};
@@ -14,19 +17,35 @@ use crate::error::{EngineError, ErrorKind, Result};
 /// How often a cancellation is looked for.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Ends a stream with an error once it is cancelled or its time is up.
+/// Ends a stream with an error once it is cancelled or its time is up. The stream is computed by a task
+/// of its own, so that the clock is watched also while a join does not yield.
 pub(crate) fn guarded(
-    stream: SendableRecordBatchStream,
+    mut stream: SendableRecordBatchStream,
     cancel: Cancel,
     timeout: Option<Duration>,
 ) -> SendableRecordBatchStream {
     let schema = stream.schema();
     let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
-    let guarded = futures::stream::unfold(Some((stream, cancel, deadline)), |state| async move {
-        let (mut stream, cancel, deadline) = state?;
-        match stopped(stream.next(), &cancel, deadline).await {
-            Ok(next) => next.map(|batch| (batch, Some((stream, cancel, deadline)))),
-            Err(error) => Some((Err(error.into_datafusion()), None)),
+    let (sender, receiver) = mpsc::channel(2);
+    let task = SpawnedTask::spawn(async move {
+        while let Some(batch) = stream.next().await {
+            if sender.send(batch).await.is_err() {
+                break;
+            }
+        }
+    });
+    let guarded = futures::stream::unfold(Some((receiver, task)), move |state| {
+        let cancel = cancel.clone();
+        async move {
+            let (mut receiver, task) = state?;
+            match stopped(receiver.recv(), &cancel, deadline).await {
+                Ok(Some(batch)) => Some((batch, Some((receiver, task)))),
+                Ok(None) => {
+                    let panicked = task.join().await.err()?;
+                    Some((Err(DataFusionError::ExecutionJoin(Box::new(panicked))), None))
+                }
+                Err(error) => Some((Err(error.into_datafusion()), None)),
+            }
         }
     });
     Box::pin(RecordBatchStreamAdapter::new(schema, guarded))

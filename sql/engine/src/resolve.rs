@@ -1,6 +1,7 @@
 //! Looks up what a statement reads and pins it: tables at a version, files by digest, views expanded.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -197,6 +198,9 @@ impl Lookup<'_> {
 
     async fn add_file(&self, call: &FileCall, resolved: &mut Resolved) -> Result<()> {
         let path = self.engine.readable(&call.path, self.base_dir)?;
+        if call.format == FileFormat::Parquet {
+            check_footer(&path, &call.path)?;
+        }
         let format: Arc<dyn DfFileFormat> = match call.format {
             FileFormat::Csv => {
                 Arc::new(CsvFormat::default().with_has_header(call.header).with_delimiter(call.delimiter))
@@ -215,6 +219,27 @@ impl Lookup<'_> {
         resolved.files.insert(key.to_string(), FilePin { path, shown, columns });
         resolved.sources.insert(key, provider_as_source(Arc::new(table)));
         Ok(())
+    }
+}
+
+/// Refuses a file that does not end as Parquet does: the reader below trusts the length it finds there.
+fn check_footer(path: &Path, shown: &str) -> Result<()> {
+    let footer = || -> std::io::Result<bool> {
+        let mut file = std::fs::File::open(path)?;
+        let size = file.metadata()?.len();
+        let mut tail = [0_u8; 8];
+        if size < 12 {
+            return Ok(false);
+        }
+        file.seek(SeekFrom::End(-8))?;
+        file.read_exact(&mut tail)?;
+        let [a, b, c, d, magic @ ..] = tail;
+        Ok(&magic == b"PAR1" && u64::from(u32::from_le_bytes([a, b, c, d])) + 12 <= size)
+    };
+    match footer() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(EngineError::new(ErrorKind::Data, format!("`{shown}` is damaged or not Parquet"))),
+        Err(error) => Err(EngineError::new(ErrorKind::Storage, format!("`{shown}` cannot be read: {}", error.kind()))),
     }
 }
 

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::fixtures::*;
-use crate::{TableName, 
-    Catalog, CatalogError, DatasetKind, EdgeKind, OperatorUse, OutputVersion, StepOutcome, StepState, VersionId,
+use crate::{
+    Catalog, CatalogError, DatasetKind, EdgeKind, OperatorUse, OutputVersion, StepOutcome, StepState, TableName,
+    VersionId,
 };
 
 pub async fn a_completed_step_has_its_numbers(catalog: &dyn Catalog) {

@@ -19,6 +19,7 @@ use futures::StreamExt;
 
 use crate::call::prepare;
 use crate::error::{EngineError, ErrorKind, Result};
+use crate::limits::guarded;
 use crate::parse::copy_source;
 use crate::plan::Planned;
 
@@ -103,7 +104,9 @@ impl Export {
         let mut unfinished = Unfinished::beside(&self.path, change);
         let mut sink = Sink::open(&unfinished.path, self.format, &schema).map_err(|error| self.cannot_write(&error))?;
         let context = Arc::new(TaskContext::from(&change.state));
-        let mut stream = execute_stream(Arc::clone(&self.planned.physical), context)?;
+        let stream = execute_stream(Arc::clone(&self.planned.physical), context)?;
+        let timeout = change.engine.config().timeout;
+        let mut stream = guarded(stream, change.request.context.cancel.clone(), timeout);
         let mut rows = 0;
         while let Some(batch) = stream.next().await {
             let batch = batch?;

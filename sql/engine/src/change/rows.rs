@@ -39,10 +39,12 @@ pub(super) struct Write {
 enum How {
     /// They become its content.
     Replace,
+    /// There are none: the table is made with its columns as declared.
+    Create,
     /// They are added.
     Append(Box<DatasetVersion>),
-    /// They become its content, computed from this version.
-    Change(Box<DatasetVersion>),
+    /// They become its content, computed from this version; the columns stay what they are.
+    Change(Box<DatasetVersion>, SchemaRef),
 }
 
 impl Change<'_> {
@@ -91,9 +93,10 @@ impl Change<'_> {
             Statement::Merge(merge) => dml::merge(merge, &schema)?,
             _ => return Err(EngineError::new(ErrorKind::Internal, "not a change of rows")),
         };
+        let table_schema = SchemaRef::clone(&schema);
         let shape: Shape = Box::new(move |plan| by_position(plan, &[], &schema));
         let content = rewritten.content.clone();
-        let how = How::Change(Box::new(base));
+        let how = How::Change(Box::new(base), table_schema);
         self.write(&content, pinned, shape, target, how, Some(rewritten)).await.map_err(EngineError::without_position)
     }
 
@@ -103,7 +106,7 @@ impl Change<'_> {
         let columns = plan.schema().fields().iter().map(|field| (field.name().clone(), BTreeSet::new())).collect();
         let lineage = PlanLineage { columns, ..PlanLineage::default() };
         let planned = Planned { physical, lineage: Some(lineage) };
-        let write = Write { planned, how: How::Replace, subject_keys: BTreeMap::new(), rewritten: None };
+        let write = Write { planned, how: How::Create, subject_keys: BTreeMap::new(), rewritten: None };
         Ok(Prepared { target: Some(target), task: Task::Write(Box::new(write)), ..Prepared::nothing() })
     }
 
@@ -192,7 +195,7 @@ impl Write {
         let (Some(target), Some(lineage)) = (target, &self.planned.lineage) else {
             return Err(EngineError::new(ErrorKind::Internal, "a write without a target"));
         };
-        let schema = self.planned.physical.schema();
+        let schema = self.schema();
         let mut described = describe(&schema, lineage, inputs, &self.subject_keys);
         self.inherit(&target, &mut described)?;
         let changed = self.rows_changed(change).await?;
@@ -206,10 +209,30 @@ impl Write {
         Ok(Done { outcome, warnings: Vec::new() })
     }
 
+    /// Returns the columns of the new version. A query's result may hold NULL in any column, also where
+    /// this one's rows happen to hold none.
+    fn schema(&self) -> Schema {
+        match &self.how {
+            How::Change(_, schema) => schema.as_ref().clone(),
+            How::Create => self.planned.physical.schema().as_ref().clone(),
+            How::Replace | How::Append(_) => {
+                let fields = self
+                    .planned
+                    .physical
+                    .schema()
+                    .fields()
+                    .iter()
+                    .map(|field| field.as_ref().clone().with_nullable(true))
+                    .collect::<Vec<_>>();
+                Schema::new(fields)
+            }
+        }
+    }
+
     /// Keeps what the table's earlier versions declared. An INSERT cannot make a column identifying:
     /// its values are already in the statistics of older files.
     fn inherit(&self, target: &Target, described: &mut Described) -> Result<()> {
-        let (How::Append(_) | How::Change(_), Some(dataset)) = (&self.how, &target.dataset) else { return Ok(()) };
+        let (How::Append(_) | How::Change(..), Some(dataset)) = (&self.how, &target.dataset) else { return Ok(()) };
         let declared = &dataset.policy.identifying;
         if let Some(new) = described.policy.identifying.iter().find(|column| !declared.contains(column)) {
             return Err(EngineError::new(
@@ -250,7 +273,7 @@ impl Write {
             return Ok(lake.append(&target.location, partitions, &marker).await?);
         }
         let base_version = match &self.how {
-            How::Change(base) => Some(base.version),
+            How::Change(base, _) => Some(base.version),
             _ => None,
         };
         let rewrite = Rewrite {
@@ -265,7 +288,7 @@ impl Write {
     /// Returns the version that a changed table was before. Appends of several writers may land between
     /// preparing and committing, so it is looked up by the version that was committed.
     async fn previous(&self, change: &Change<'_>, target: &Target, commit: &Commit) -> Result<Option<DatasetVersion>> {
-        let (How::Append(newest) | How::Change(newest)) = &self.how else { return Ok(None) };
+        let (How::Append(newest) | How::Change(newest, _)) = &self.how else { return Ok(None) };
         let Some(dataset) = &target.dataset else { return Ok(Some(newest.as_ref().clone())) };
         let versions = change.engine.catalog().versions(Some(dataset.id)).await?;
         Ok(versions
