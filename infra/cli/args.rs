@@ -203,7 +203,7 @@ pub(crate) enum OpsCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct LineageOptions {
-    /// schema.table, schema.table.column, or file.<path>
+    /// schema.table, schema.table.column, or file.PATH
     #[arg(value_name = "TARGET")]
     pub(crate) target: String,
     /// What it came from (the default)

@@ -63,7 +63,7 @@ fn lines_are_counted_through_quoted_line_ends() {
 fn a_byte_order_mark_is_no_part_of_the_first_name() {
     assert_eq!(rows("\u{feff}a,b\n1,2\n").0, ["1|2"]);
     assert!(problem(b"\xff\xfea\0,\0b\0\n\0").contains("UTF-16"));
-    assert!(problem(b"a\0,\0b\0\n\0001\0").contains("UTF-16"));
+    assert!(problem(b"a\0,\0b\0\n\x00001\0").contains("UTF-16"));
 }
 
 #[test]

@@ -34,7 +34,6 @@ fn source() -> SendableRecordBatchStream {
 
 #[ignore = "slow: writes ten million rows"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[expect(clippy::print_stderr, reason = "the numbers are the result")]
 async fn ten_million_rows() {
     let home = Home::disk();
     let options = TableOptions::default();
