@@ -5,7 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 project=$PWD
 
-say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
+say() {
+    if [ -t 1 ]; then printf '\n\033[1m$ %s\033[0m\n' "$*"; else printf '\n$ %s\n' "$*"; fi
+}
 causeway() {
     say causeway "$@"
     "$binary" --config "$lake" "$@"
@@ -27,9 +29,11 @@ say causeway init demo --read .
 
 causeway run pipelines/recipes/nightly
 
-causeway sql -c "SELECT sex, time, at_risk, events, survival, survival_low, survival_high
-FROM clinical.survival_by_sex WHERE time IN (0, 183, 365, 731) OR survival BETWEEN 0.495 AND 0.505 ORDER BY sex, time"
-causeway sql -c "SELECT sex, n_rows, n_events, expected, chi_square, p_value FROM clinical.log_rank_by_sex"
+causeway sql -c "SELECT sex, time, at_risk, events, round(survival, 4) AS survival, round(survival_low, 4) AS low,
+       round(survival_high, 4) AS high
+FROM clinical.survival_by_sex WHERE time IN (0, 92, 183, 269, 310, 426, 533, 731) ORDER BY sex, time"
+causeway sql -c "SELECT sex, n_rows, n_events, round(expected, 4) AS expected, round(chi_square, 4) AS chi_square,
+       round(p_value, 6) AS p_value FROM clinical.log_rank_by_sex"
 causeway sql -c "SELECT \"column\", reason, count(*) AS n_rows FROM clinical.lung_nutrition_quarantine GROUP BY 1, 2 ORDER BY 1, 2"
 causeway sql -c "SELECT * FROM nightly.overview ORDER BY domain"
 causeway lineage clinical.survival_by_sex --upstream --columns
