@@ -57,7 +57,7 @@ open(f"{folder}/rows.toml", "w").write("".join(
     f'[[column]]\nname = "{name}"\ntype = "{kind}"\nnullable = false\n' for name, kind in
     [("id", "bigint"), ("time", "int"), ("event", "int"), ("value", "double"), ("site", "text")]))
 size = os.path.getsize(f"{folder}/rows.csv") / 1e6
-wall, cpu, memory = sql("COPY INTO main.rows FROM 'rows.csv' WITH (contract => 'rows.toml', mode => 'overwrite')", runs=2)
+wall, cpu, memory = sql("COPY INTO main.rows FROM 'rows.csv' WITH (contract => 'rows.toml', mode => 'overwrite')")
 say(f"CSV -> Delta, {ROWS} rows x 5, {size:.0f} MB: {wall:.2f} s, {cpu:.2f} s of processor time, {memory:.0f} MB resident")
 duck_wall, duck_cpu, duck_memory = fork_duckdb([f"COPY (SELECT * FROM read_csv('{folder}/rows.csv')) TO '{folder}/rows.parquet'"])
 duck_wall = min(duck_wall, fork_duckdb([f"COPY (SELECT * FROM read_csv('{folder}/rows.csv')) TO '{folder}/rows.parquet'"])[0])

@@ -36,8 +36,7 @@ pub(super) async fn complete(
     }
     let mut outputs = Vec::with_capacity(outcome.outputs.len());
     for output in &outcome.outputs {
-        let loads_files = outcome.ingested.iter().any(|file| file.table == output.name);
-        outputs.push(write_output(connection, &ending, output, loads_files).await?);
+        outputs.push(write_output(connection, &ending, output).await?);
     }
     edges::write(connection, outcome, &outputs, &origins).await?;
     write_operators(connection, step, &outcome.operators).await?;
@@ -86,11 +85,11 @@ async fn write_output(
     connection: &mut SqliteConnection,
     ending: &Ending<'_>,
     output: &OutputVersion,
-    loads_files: bool,
 ) -> Result<VersionId> {
     let dataset = dataset_of(connection, output, ending.now).await?;
     describe(connection, dataset, output).await?;
-    if output.previous.is_none() && !loads_files {
+    // A version without one before it replaces all rows, those of loaded files too.
+    if output.previous.is_none() {
         forget_files(connection, dataset).await?;
     }
     let new = NewVersion {
