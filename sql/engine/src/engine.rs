@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use causeway_core::{OperatorFactory, Seed};
+use causeway_core::OperatorFactory;
 use causeway_lake::Lake;
-use causeway_model::{Catalog, NewRun, RunId, RunKind, RunState, StepState, TableName};
+use causeway_model::{Catalog, NewRun, RunId, RunKind, RunState, TableName};
 use datafusion::execution::TaskContext;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::execute_stream;
@@ -142,33 +142,6 @@ impl Engine {
     pub async fn settle(&self, request: &StepRequest) -> Result<Option<StepReport>> {
         let parsed = parse_one(&request.sql, &self.limits())?;
         Box::pin(Change::settle(self, request, parsed)).await
-    }
-
-    /// Records the commits of a table that have landed without being recorded, because their process
-    /// was killed in between.
-    pub(crate) async fn settle_table(&self) -> Result<()> {
-        for step in self.catalog().steps(None).await? {
-            if !matches!(step.state, StepState::Running | StepState::Failed) {
-                continue;
-            }
-            let context = StatementContext {
-                seed: Seed(u64::from_le_bytes(step.seed.to_le_bytes())),
-                ..StatementContext::default()
-            };
-            let request = StepRequest {
-                run: step.run.clone(),
-                pipeline: None,
-                ordinal: step.ordinal,
-                name: step.name.clone(),
-                sql: step.sql.clone(),
-                force: true,
-                context,
-            };
-            if let Err(error) = self.settle(&request).await {
-                tracing::warn!(run_id = %step.run, step = %step.name, code = error.code(), "a step could not be settled");
-            }
-        }
-        Ok(())
     }
 
     async fn statement(&self, parsed: Parsed, context: &StatementContext) -> Result<Outcome> {

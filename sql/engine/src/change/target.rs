@@ -1,10 +1,6 @@
 //! The table that a change makes or changes.
 
-use std::time::Duration;
-
 use causeway_model::{Dataset, DatasetKind, DatasetVersion, TableName};
-
-use tokio::time::Instant;
 
 use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, Result};
@@ -12,10 +8,6 @@ use crate::parse::{CreateMode, DEFAULT_SCHEMA};
 
 /// Characters that Delta does not take in a column name.
 const REFUSED_IN_COLUMNS: &[char] = &[' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '='];
-
-/// How long a live process may take between its commit in the lake and its record in the catalog;
-/// after that it counts as killed.
-const RECORDING: Duration = Duration::from_secs(5);
 
 /// A table to write: where it lies, and what it is now.
 #[derive(Debug, Clone)]
@@ -42,27 +34,11 @@ impl Target {
 
     /// Looks an existing table up for a change.
     pub(super) async fn existing(engine: &Engine, name: &TableName) -> Result<(Self, Dataset, DatasetVersion)> {
-        let mut target = Self::find(engine, name).await?;
-        let patience = Instant::now() + RECORDING;
-        while target.is_behind(engine).await? && Instant::now() < patience {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            target = Self::find(engine, name).await?;
-        }
-        if target.is_behind(engine).await? {
-            Box::pin(engine.settle_table()).await?;
-            target = Self::find(engine, name).await?;
-        }
+        let target = Self::find(engine, name).await?;
         match (target.dataset.clone(), target.newest.clone()) {
             (Some(dataset), Some(newest)) => Ok((target, dataset, newest)),
             _ => Err(engine.unknown_table(name).await),
         }
-    }
-
-    /// Returns true if the lake has a version that the catalog does not know.
-    async fn is_behind(&self, engine: &Engine) -> Result<bool> {
-        let Some(newest) = &self.newest else { return Ok(false) };
-        let head = engine.lake().snapshot_at(&self.location, &causeway_lake::At::Latest).await?;
-        Ok(head.version() > newest.version)
     }
 
     /// Looks a table up; it need not be there, its schema must.
