@@ -26,6 +26,13 @@ pub(crate) fn analyse_parsed(parsed: Parsed) -> Result<StatementInfo> {
     })
 }
 
+/// Returns the tables that a statement writes.
+pub(crate) fn written(statement: &Statement) -> Result<Vec<TableName>> {
+    let mut used = Used::default();
+    used.statement(statement)?;
+    Ok(used.writes)
+}
+
 #[derive(Default)]
 struct Used {
     reads: BTreeSet<TableName>,

@@ -147,9 +147,11 @@ pub(crate) fn prepare(query: &mut Box<Query>) -> Result<References> {
     if let ControlFlow::Break(error) = query.visit(&mut pass) {
         return Err(*error);
     }
-    let statement = DfStatement::Statement(Box::new(SqlStatement::Query(query.clone())));
+    let mut tables_only = query.clone();
+    let _: ControlFlow<()> = tables_only.visit(&mut Nameless);
+    let statement = DfStatement::Statement(Box::new(SqlStatement::Query(tables_only)));
     let (tables, _) = resolve_table_references(&statement, true)?;
-    for table in tables {
+    for table in tables.into_iter().filter(|table| table.table() != CALL) {
         let (schema, name) = match &table {
             TableReference::Bare { table } => (DEFAULT_SCHEMA, table),
             TableReference::Partial { schema, table } => (schema.as_ref(), table),
@@ -160,9 +162,7 @@ pub(crate) fn prepare(query: &mut Box<Query>) -> Result<References> {
                 ));
             }
         };
-        if !pass.functions.contains(name.as_ref()) {
-            pass.references.tables.insert(TableName::new(schema, name.as_ref()));
-        }
+        pass.references.tables.insert(TableName::new(schema, name.as_ref()));
     }
     Ok(pass.references)
 }
@@ -170,7 +170,23 @@ pub(crate) fn prepare(query: &mut Box<Query>) -> Result<References> {
 #[derive(Default)]
 struct Pass {
     references: References,
-    functions: BTreeSet<String>,
+}
+
+/// Stands for the name of a call where only tables are looked for.
+const CALL: &str = "__call";
+
+/// Takes the names of calls away: a table may be called as a function is.
+struct Nameless;
+
+impl VisitorMut for Nameless {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
+            *name = ObjectName::from(vec![Ident::new(CALL)]);
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 impl VisitorMut for Pass {
@@ -217,7 +233,6 @@ impl Pass {
             }
             _ => {}
         }
-        self.functions.insert(function.clone());
         if let Some(factory) = operator(&function) {
             self.references.operators.insert(function);
             wrap_bare_tables(factory.spec(), factor)?;

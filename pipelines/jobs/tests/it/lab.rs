@@ -46,7 +46,8 @@ impl Lab {
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path().canonicalize().unwrap();
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+        let repository =
+            Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../..").canonicalize().unwrap();
         let catalog = SqliteCatalog::open(&home.join("catalog.sqlite")).await.unwrap();
         fs::create_dir_all(home.join("lake")).unwrap();
         let url = format!("file://{}", home.join("lake").display());

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use causeway_core::Cancel;
 use causeway_jobs::StepStatus::{Cancelled, DoneBefore, Failed, NotStarted, Succeeded};
 use causeway_jobs::{RunEvent, RunOutcome};
+use causeway_lake::Marker;
 use causeway_model::{NewRun, NewStep, RunId, RunKind, RunState, StepState};
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
 use crate::lab::{Lab, statuses};
 
@@ -76,31 +79,76 @@ async fn a_cancelled_run_stops_and_can_be_resumed() {
 async fn a_step_that_never_landed_is_not_done_by_a_changed_pipeline() {
     let lab = Lab::new().await;
     lab.execute("CREATE TABLE main.t AS SELECT CAST(0 AS BIGINT) AS x").await;
-    let sql = "INSERT INTO main.t SELECT CAST(1 AS BIGINT)";
+    let run = interrupted_insert(&lab, Some("p")).await;
+    lab.pipeline(&[("20_b", "CREATE OR REPLACE TABLE main.b AS SELECT COUNT(*) AS n FROM main.t")]);
+    assert_eq!(lab.run().await.outcome, RunOutcome::Succeeded);
+    assert_eq!(lab.query("SELECT n FROM main.b").await, "1");
+    let left = lab.catalog().step(&run, "insert").await.unwrap().unwrap();
+    assert_eq!(left.state, StepState::Running);
+    assert_eq!(lab.catalog().run(&run).await.unwrap().state, RunState::Failed);
+}
+
+#[tokio::test]
+async fn a_step_that_landed_is_recorded_by_a_changed_pipeline() {
+    let lab = Lab::new().await;
+    lab.execute("CREATE TABLE main.t AS SELECT CAST(0 AS BIGINT) AS x").await;
+    let run = interrupted_insert(&lab, Some("p")).await;
+    land(&lab, &run).await;
+    lab.pipeline(&[("20_b", "CREATE OR REPLACE TABLE main.b AS SELECT COUNT(*) AS n FROM main.t")]);
+    assert_eq!(lab.run().await.outcome, RunOutcome::Succeeded);
+    assert_eq!(lab.query("SELECT n FROM main.b").await, "2");
+    assert_recorded(&lab, &run, 2).await;
+}
+
+#[tokio::test]
+async fn what_a_killed_statement_committed_is_recorded_by_the_next_change() {
+    for change in ["UPDATE main.t SET x = x + 10", "INSERT INTO main.t SELECT x + 10 FROM main.t"] {
+        let lab = Lab::new().await;
+        lab.execute("CREATE TABLE main.t AS SELECT CAST(0 AS BIGINT) AS x").await;
+        let run = interrupted_insert(&lab, None).await;
+        land(&lab, &run).await;
+        assert_eq!(lab.query("SELECT COUNT(*) FROM main.t").await, "1", "what is not recorded is not read");
+        lab.execute(change).await;
+        assert_eq!(lab.query("SELECT MAX(x) FROM main.t").await, "11", "{change}");
+        assert_recorded(&lab, &run, 3).await;
+    }
+}
+
+/// Leaves what a process leaves that is killed while it inserts a row into `main.t`.
+async fn interrupted_insert(lab: &Lab, pipeline: Option<&str>) -> RunId {
     let run = RunId("00000000-0000-7000-8000-000000000000".to_owned());
     let new = NewRun {
         id: run.clone(),
-        kind: RunKind::Pipeline,
-        pipeline: Some("p".to_owned()),
-        pipeline_digest: Some("another".to_owned()),
+        kind: if pipeline.is_some() { RunKind::Pipeline } else { RunKind::Statement },
+        pipeline: pipeline.map(str::to_owned),
+        pipeline_digest: pipeline.map(|_| "another".to_owned()),
         engine_version: "test".to_owned(),
     };
     lab.catalog().begin_run(&new).await.unwrap();
     let step = NewStep {
         run: run.clone(),
         ordinal: 0,
-        name: "10_add".to_owned(),
+        name: "insert".to_owned(),
         kind: "insert".to_owned(),
-        sql: sql.to_owned(),
+        sql: "INSERT INTO main.t SELECT CAST(1 AS BIGINT)".to_owned(),
         fingerprint: "f".to_owned(),
         seed: 0,
         inputs: Vec::new(),
     };
     lab.catalog().begin_step(&step).await.unwrap();
-    lab.pipeline(&[("20_b", "CREATE OR REPLACE TABLE main.b AS SELECT COUNT(*) AS n FROM main.t")]);
-    assert_eq!(lab.run().await.outcome, RunOutcome::Succeeded);
-    assert_eq!(lab.query("SELECT n FROM main.b").await, "1");
-    let left = lab.catalog().step(&run, "10_add").await.unwrap().unwrap();
-    assert_eq!(left.state, StepState::Running);
-    assert_eq!(lab.catalog().run(&run).await.unwrap().state, RunState::Failed);
+    run
+}
+
+/// Commits the row of the interrupted insert.
+async fn land(lab: &Lab, run: &RunId) {
+    let rows = RecordBatch::try_from_iter([("x", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]).unwrap();
+    let stream = RecordBatchStreamAdapter::new(rows.schema(), futures::stream::iter([Ok(rows)]));
+    let marker = Marker(format!("causeway/{run}/insert"));
+    lab.engine.lake().append("main/t", vec![Box::pin(stream)], &marker).await.unwrap();
+}
+
+async fn assert_recorded(lab: &Lab, run: &RunId, n_versions: usize) {
+    let step = lab.catalog().step(run, "insert").await.unwrap().unwrap();
+    assert_eq!((step.state, step.outputs.len()), (StepState::Succeeded, 1));
+    assert_eq!(lab.n_versions("t").await, n_versions);
 }

@@ -3,6 +3,8 @@
 //! ```text
 //! earlier attempt? ──landed──> record it
 //!        │no
+//! the lake ahead of the catalog? ──a killed process's commit──> record it
+//!        │
 //!     prepare ──same fingerprint──> up to date
 //!        │
 //!   begin (inputs pinned) ─> write (one Delta commit, marked) ─> complete (one transaction)
@@ -12,6 +14,7 @@ mod copy_into;
 mod copy_to;
 mod definition;
 mod outcome;
+mod recover;
 mod rows;
 mod target;
 
@@ -128,6 +131,9 @@ impl Change<'_> {
             && let Ok(Some((prepared, commit))) = self.prepare_landed(step).await
         {
             return Ok((prepared, Some(commit)));
+        }
+        if earlier.is_none() {
+            self.catch_up().await?;
         }
         Ok((self.prepare(&[]).await?, None))
     }
