@@ -5,6 +5,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::product::repository;
+
 /// What each crate may depend on among ours. Arrows point down only.
 const ARROWS: &[(&str, &[&str])] = &[
     ("causeway-core", &[]),
@@ -94,7 +96,7 @@ fn reserved_dependencies_stay_in_their_room() {
 
 #[test]
 fn adding_an_operator_touches_only_its_family() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = repository("");
     let names: Vec<&str> = causeway_all::operators().map(|factory| factory.spec().name).collect();
     let mut wrong = Vec::new();
     for folder in ["sql", "catalog", "infra", "pipelines/lake/src", "pipelines/ingest/src", "pipelines/jobs/src"] {
@@ -113,6 +115,16 @@ fn adding_an_operator_touches_only_its_family() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_operator_has_an_slt_file_and_a_page() {
+    for factory in causeway_all::operators() {
+        let name = factory.spec().name;
+        for path in [format!("tests/slt/{name}.slt"), format!("docs/operators/{name}.md")] {
+            assert!(repository(&path).is_file(), "{path} is missing");
+        }
+    }
 }
 
 /// Returns the source files of a folder that are not tests.
@@ -134,7 +146,7 @@ fn normal_dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(repository(""))
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -5,14 +5,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::product::repository;
 
 #[test]
 fn generated_pages_are_current() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_causeway"));
-    command.arg("reference").arg(root().join("docs"));
+    command.arg("reference").arg(repository("docs"));
     if std::env::var_os("UPDATE_DOCS").is_none() {
         command.arg("--check");
     }
@@ -24,17 +22,17 @@ fn generated_pages_are_current() {
 #[test]
 fn every_error_code_has_a_page_and_every_page_a_code() {
     let mut codes = BTreeSet::new();
-    for file in error_files(root()) {
+    for file in error_files(&repository("")) {
         codes.extend(codes_in(&std::fs::read_to_string(file).unwrap()));
     }
     assert!(codes.len() > 40, "only {} codes found", codes.len());
-    let pages: BTreeSet<String> = std::fs::read_dir(root().join("docs/errors"))
+    let pages: BTreeSet<String> = std::fs::read_dir(repository("docs/errors"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().trim_end_matches(".md").to_owned())
         .filter(|name| name.starts_with("CW"))
         .collect();
     assert_eq!(codes, pages);
-    let listed = std::fs::read_to_string(root().join("infra/cli/explain/pages.rs")).unwrap();
+    let listed = std::fs::read_to_string(repository("infra/cli/explain/pages.rs")).unwrap();
     assert_eq!(codes, codes_in(&listed), "infra/cli/explain/pages.rs");
 }
 

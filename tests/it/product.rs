@@ -1,6 +1,6 @@
 //! The built binary over a lake in a temporary folder.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
@@ -16,7 +16,7 @@ impl Product {
         let product = Self { folder: tempfile::tempdir().unwrap() };
         let lake = product.folder();
         let output = Command::new(env!("CARGO_BIN_EXE_causeway"))
-            .args(["init", lake.to_str().unwrap(), "--read", env!("CARGO_MANIFEST_DIR")])
+            .args(["init", lake.to_str().unwrap(), "--read", repository("").to_str().unwrap()])
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -59,7 +59,8 @@ impl Product {
     }
 }
 
-/// Returns a path of the repository.
+/// Returns a path of the repository. Asked for at run time: clones that share a target folder share
+/// their compiled tests.
 pub(crate) fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join(path)
 }

@@ -17,12 +17,14 @@ use causeway_system::System;
 use futures::TryStreamExt;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
 
+use crate::product::repository;
+
 /// The fewest statements and queries the files must hold together.
 const AT_LEAST: usize = 120;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_statement_answers_as_written() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt");
+    let folder = repository("tests/slt");
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "slt"));
     files.sort();
@@ -67,7 +69,7 @@ struct Database {
 
 impl Database {
     async fn open() -> Self {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let root = repository("");
         let exports = tempfile::tempdir().unwrap();
         let config = EngineConfig {
             memory_limit_bytes: 256 << 20,

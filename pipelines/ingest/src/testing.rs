@@ -100,20 +100,29 @@ impl Outcome {
     pub(crate) fn faults(&self) -> Vec<String> {
         let numbers = self.refused.column(2).as_primitive::<Int64Type>();
         let (columns, reasons) = (self.refused.column(4).as_string::<i32>(), self.refused.column(5).as_string::<i32>());
+        let column = |idx| if columns.is_null(idx) { "-" } else { columns.value(idx) };
+        let fault = |idx| format!("{} {} {}", numbers.value(idx), column(idx), reasons.value(idx));
+        self.order().into_iter().map(fault).collect()
+    }
+
+    /// Returns the raw texts of the refused rows, in the order of the file.
+    pub(crate) fn raw(&self) -> Vec<String> {
+        let raw = self.refused.column(6).as_string::<i32>();
+        self.order().into_iter().map(|idx| raw.value(idx).to_owned()).collect()
+    }
+
+    /// Returns the line numbers of the refused rows, in the order of the file.
+    pub(crate) fn lines(&self) -> Vec<Option<i64>> {
+        let lines = self.refused.column(3).as_primitive::<Int64Type>();
+        self.order().into_iter().map(|idx| lines.is_valid(idx).then(|| lines.value(idx))).collect()
+    }
+
+    /// Blocks are parsed side by side, so that refused rows come in any order.
+    fn order(&self) -> Vec<usize> {
+        let numbers = self.refused.column(2).as_primitive::<Int64Type>();
         let mut order: Vec<usize> = (0..self.refused.num_rows()).collect();
         order.sort_by_key(|idx| numbers.value(*idx));
-        let column = |idx| if columns.is_null(idx) { "-" } else { columns.value(idx) };
-        order.iter().map(|idx| format!("{} {} {}", numbers.value(*idx), column(*idx), reasons.value(*idx))).collect()
-    }
-
-    /// Returns the raw texts of the refused rows.
-    pub(crate) fn raw(&self) -> Vec<String> {
-        self.refused.column(6).as_string::<i32>().iter().map(|raw| raw.unwrap().to_owned()).collect()
-    }
-
-    /// Returns the line numbers of the refused rows.
-    pub(crate) fn lines(&self) -> Vec<Option<i64>> {
-        self.refused.column(3).as_primitive::<Int64Type>().iter().collect()
+        order
     }
 }
 

@@ -77,7 +77,7 @@ async fn commits_are_on_the_disk() {
 
 #[test]
 fn every_migration_is_known() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
+    let folder = std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../migrations");
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut numbers: Vec<i64> =
         files.filter(|name| name.ends_with(".sqlite.sql")).map(|name| name[..4].parse().unwrap()).collect();
