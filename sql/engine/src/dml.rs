@@ -3,14 +3,16 @@
 //! A changed table is what a SELECT over the old one says. Lineage, checks and errors of a change
 //! are therefore those of a query, and one path writes them all (decision 0003).
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use causeway_model::TableName;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
-use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, Merge, MergeAction, MergeClause,
-    MergeClauseKind, MergeInsertKind, ObjectName, Query, TableAlias, TableFactor, TableObject, TableWithJoins, Update,
-    visit_expressions,
+    MergeClauseKind, MergeInsertKind, ObjectName, Query, SelectItem, SetExpr, TableAlias, TableFactor, TableObject,
+    TableWithJoins, Update, visit_expressions,
 };
 
 use crate::error::{EngineError, ErrorKind, Result};
@@ -56,8 +58,34 @@ pub(crate) fn insert(insert: &Insert) -> Result<Inserted> {
     let TableObject::TableName(name) = &insert.table else {
         return Err(unsupported("INSERT into anything but a table"));
     };
-    let rows = insert.source.clone().ok_or_else(|| unsupported("INSERT without VALUES or SELECT"))?;
+    let mut rows = insert.source.clone().ok_or_else(|| unsupported("INSERT without VALUES or SELECT"))?;
+    name_repeated(&mut rows.body);
     Ok(Inserted { table: table_name(name)?, columns: insert.columns.iter().map(column).collect::<Result<_>>()?, rows })
+}
+
+/// Columns go in by position, so `INSERT INTO t SELECT 1, 1` is sound; the planner wants two names.
+fn name_repeated(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => {
+            let mut seen = BTreeSet::new();
+            for (position, item) in select.projection.iter_mut().enumerate() {
+                if let SelectItem::UnnamedExpr(expr) = item
+                    && !seen.insert(expr.to_string())
+                {
+                    *item = SelectItem::ExprWithAlias {
+                        expr: expr.clone(),
+                        alias: Ident::new(format!("__column{position}")),
+                    };
+                }
+            }
+        }
+        SetExpr::SetOperation { left, right, .. } => {
+            name_repeated(left);
+            name_repeated(right);
+        }
+        SetExpr::Query(query) => name_repeated(&mut query.body),
+        _ => {}
+    }
 }
 
 /// Returns the table a DELETE, UPDATE or MERGE changes.
