@@ -11,6 +11,7 @@
 //! stands here; `causeway-store` holds it. With the feature `contract-tests` the module `contract`
 //! holds the suite that every store must pass.
 
+mod access;
 mod catalog;
 #[cfg(feature = "contract-tests")]
 pub mod contract;
@@ -20,6 +21,10 @@ mod ids;
 mod lineage;
 mod run;
 
+pub use access::{
+    AccessChange, BUILT_IN, Grant, PUBLIC, Principal, PrincipalKind, Privilege, ReadableColumns, Rights, RowPolicy,
+    Securable,
+};
 pub use catalog::Catalog;
 pub use dataset::{Column, Dataset, DatasetKind, DatasetPolicy, DatasetVersion, NewFile};
 pub use error::{CatalogError, Result};
