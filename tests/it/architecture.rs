@@ -14,11 +14,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("causeway-survival", &["causeway-core", "causeway-numerics"]),
     ("causeway-all", &["causeway-core", "causeway-survival"]),
     ("causeway-features", &[]),
+    ("causeway-audit", &[]),
     ("causeway-model", &[]),
-    ("causeway-store", &["causeway-model"]),
+    ("causeway-store", &["causeway-audit", "causeway-model"]),
     ("causeway-lake", &["causeway-features"]),
     ("causeway-ingest", &["causeway-lake", "causeway-model"]),
-    ("causeway-engine", &["causeway-all", "causeway-core", "causeway-ingest", "causeway-lake", "causeway-model"]),
+    (
+        "causeway-engine",
+        &["causeway-all", "causeway-audit", "causeway-core", "causeway-ingest", "causeway-lake", "causeway-model"],
+    ),
     ("causeway-system", &["causeway-all", "causeway-core", "causeway-engine", "causeway-model"]),
     ("causeway-jobs", &["causeway-core", "causeway-engine", "causeway-lake", "causeway-model"]),
     ("causeway-runtime", &["causeway-features"]),
@@ -26,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "causeway",
         &[
             "causeway-all",
+            "causeway-audit",
             "causeway-core",
             "causeway-engine",
             "causeway-ingest",
@@ -59,6 +64,7 @@ const RESERVED: &[(&str, &[&str])] = &[
             "causeway-jobs",
         ],
     ),
+    ("ed25519-dalek", &["causeway-audit"]),
     ("anyhow", &["causeway"]),
 ];
 
