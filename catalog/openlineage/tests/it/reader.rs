@@ -1,0 +1,249 @@
+//! From a catalog on disk to a file of events.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use causeway_model::{
+    Catalog, DatasetKind, EdgeKind, EdgeSource, LineageEdge, NewFile, NewRun, NewStep, OutputVersion, RunId, RunKind,
+    RunState, Step, StepId, StepOutcome, TableName, VersionId,
+};
+use causeway_openlineage::transport::FileTransport;
+use causeway_openlineage::{
+    Change, EventSource, Failure, OpenLineageError, Outbox, Reader, Result, Transition, deliver,
+};
+use causeway_store::SqliteCatalog;
+use serde_json::Value;
+
+use crate::fixtures::{RUN, column, edge, emitter};
+use crate::schema::event_faults;
+
+/// A catalog, and the changes that its outbox would hold.
+struct Recorded {
+    catalog: Arc<SqliteCatalog>,
+    changes: Mutex<Vec<Change>>,
+    _folder: tempfile::TempDir,
+}
+
+#[async_trait]
+impl Outbox for Recorded {
+    async fn pending(&self, limit: usize) -> Result<Vec<Change>> {
+        Ok(self.changes.lock().unwrap().iter().take(limit).cloned().collect())
+    }
+
+    async fn delivered(&self, id: i64) -> Result<()> {
+        self.changes.lock().unwrap().retain(|change| change.id != id);
+        Ok(())
+    }
+
+    async fn failed(&self, id: i64, error: &OpenLineageError) -> Result<()> {
+        panic!("change {id}: {error}")
+    }
+}
+
+fn table(name: &str, version: i64, columns: &[&str], previous: Option<VersionId>) -> OutputVersion {
+    OutputVersion {
+        name: TableName::new("clinical", name),
+        kind: DatasetKind::Table,
+        location: format!("clinical/{name}"),
+        view_sql: None,
+        policy: None,
+        version,
+        n_rows: Some(10),
+        n_bytes: Some(1000),
+        n_files: Some(1),
+        digest: None,
+        columns: columns.iter().map(|name| column(name, "BIGINT")).collect(),
+        previous,
+    }
+}
+
+impl Recorded {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = SqliteCatalog::open(&folder.path().join("catalog.sqlite")).await.unwrap();
+        let run = NewRun {
+            id: RunId(RUN.into()),
+            kind: RunKind::Pipeline,
+            pipeline: Some("clinical".into()),
+            pipeline_digest: None,
+            engine_version: "0.1.0".into(),
+        };
+        catalog.begin_run(&run).await.unwrap();
+        let recorded = Self { catalog: Arc::new(catalog), changes: Mutex::default(), _folder: folder };
+        let at = recorded.catalog.run(&run.id).await.unwrap().started_at;
+        recorded.add(None, 1, Transition::Start, at, None);
+        recorded
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.catalog) as Arc<dyn Catalog>, emitter())
+    }
+
+    fn add(&self, step: Option<StepId>, attempt: i64, transition: Transition, at: String, failure: Option<Failure>) {
+        let mut changes = self.changes.lock().unwrap();
+        let id = i64::try_from(changes.len()).unwrap() + 1;
+        changes.push(Change { id, run: RunId(RUN.into()), step, attempt, transition, at, failure });
+    }
+
+    async fn begin(&self, name: &str, inputs: Vec<VersionId>) -> Step {
+        let step = NewStep {
+            run: RunId(RUN.into()),
+            ordinal: 0,
+            name: name.into(),
+            kind: "insert".into(),
+            sql: format!("INSERT INTO clinical.{name} SELECT 1"),
+            fingerprint: "f1".into(),
+            seed: 7,
+            inputs,
+        };
+        let step = self.catalog.begin_step(&step).await.unwrap();
+        self.add(Some(step.id), step.attempt, Transition::Start, step.started_at.clone(), None);
+        step
+    }
+
+    async fn complete(&self, step: &Step, output: OutputVersion, lineage: Vec<LineageEdge>) -> VersionId {
+        let outcome = StepOutcome { outputs: vec![output], lineage, rows_out: Some(10), ..StepOutcome::default() };
+        let outputs = self.catalog.complete_step(step.id, step.attempt, &outcome).await.unwrap();
+        let at = self.catalog.step_by_id(step.id).await.unwrap().finished_at.unwrap();
+        self.add(Some(step.id), step.attempt, Transition::Complete, at, None);
+        outputs[0]
+    }
+
+    async fn fail(&self, step: &Step) {
+        self.catalog.fail_step(step.id, step.attempt, "CW0202", "the memory limit is reached").await.unwrap();
+        let at = self.catalog.step_by_id(step.id).await.unwrap().finished_at.unwrap();
+        let failure = Failure { code: "CW0202".into(), message: "the memory limit is reached".into() };
+        self.add(Some(step.id), step.attempt, Transition::Fail, at, Some(failure));
+    }
+
+    async fn finish(&self) {
+        let run = RunId(RUN.into());
+        self.catalog.finish_run(&run, RunState::Succeeded).await.unwrap();
+        let at = self.catalog.run(&run).await.unwrap().finished_at.unwrap();
+        self.add(None, 1, Transition::Complete, at, None);
+    }
+}
+
+/// A file is loaded, appended to, and a curve made of it, at the second attempt.
+async fn clinical() -> Recorded {
+    let recorded = Recorded::new().await;
+    let file = NewFile {
+        path: "data/lung.csv".into(),
+        digest: "aa".into(),
+        n_bytes: 120,
+        columns: vec![column("time", "BIGINT")],
+    };
+    let file = recorded.catalog.register_file(&file).await.unwrap();
+    let from_file = || edge(Some("time"), file.0, "time", EdgeKind::Identity);
+    let load = recorded.begin("load", vec![file]).await;
+    let first = recorded.complete(&load, table("lung", 0, &["time"], None), vec![from_file()]).await;
+    let more = recorded.begin("more", vec![file]).await;
+    let kept = edge(Some("time"), first.0, "time", EdgeKind::Identity);
+    let second = recorded.complete(&more, table("lung", 1, &["time"], Some(first)), vec![from_file(), kept]).await;
+    let curve = recorded.begin("curve", vec![second]).await;
+    recorded.fail(&curve).await;
+    let curve = recorded.begin("curve", vec![second]).await;
+    let unknown =
+        LineageEdge { source: EdgeSource::Unknown, ..edge(Some("survival"), 0, "", EdgeKind::Transformation) };
+    let edges = vec![
+        edge(Some("time"), second.0, "time", EdgeKind::Identity),
+        edge(None, second.0, "time", EdgeKind::Sort),
+        unknown,
+    ];
+    recorded.complete(&curve, table("curve", 0, &["time", "survival"], None), edges).await;
+    recorded.finish().await;
+    recorded
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap().block_on(future)
+}
+
+fn delivered() -> Vec<Value> {
+    run(async {
+        let recorded = clinical().await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.ndjson");
+        let delivery = deliver(&recorded, &recorded.reader(), &FileTransport::open(&path).unwrap()).await.unwrap();
+        assert!(delivery.stopped.is_none() && delivery.held.is_empty());
+        let events: Vec<Value> =
+            std::fs::read_to_string(&path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(events.len(), delivery.n_delivered);
+        events
+    })
+}
+
+#[test]
+fn every_change_becomes_a_valid_event_in_its_order() {
+    let events = delivered();
+    let told =
+        |event: &Value| format!("{} {}", event["job"]["name"].as_str().unwrap(), event["eventType"].as_str().unwrap());
+    assert_eq!(
+        events.iter().map(told).collect::<Vec<_>>(),
+        [
+            "clinical START",
+            "clinical.load START",
+            "clinical.load COMPLETE",
+            "clinical.more START",
+            "clinical.more COMPLETE",
+            "clinical.curve START",
+            "clinical.curve FAIL",
+            "clinical.curve START",
+            "clinical.curve COMPLETE",
+            "clinical COMPLETE",
+        ]
+    );
+    for event in &events {
+        assert!(event_faults(event).is_empty(), "{:?}\n{event:#}", event_faults(event));
+    }
+}
+
+#[test]
+fn an_attempt_is_told_as_it_was_though_another_followed() {
+    let events = delivered();
+    let run = |at: usize| &events[at]["run"];
+    assert_eq!(run(5)["runId"], run(6)["runId"]);
+    assert_eq!(run(7)["runId"], run(8)["runId"]);
+    assert_ne!(run(6)["runId"], run(7)["runId"]);
+    assert_eq!(run(6)["facets"]["errorMessage"]["message"], "CW0202: the memory limit is reached");
+    assert_eq!(run(7)["facets"].get("errorMessage"), None);
+}
+
+#[test]
+fn lineage_is_that_of_the_catalog() {
+    let events = delivered();
+    let lineage = |at: usize| &events[at]["outputs"][0]["facets"]["columnLineage"];
+    let sources = |at: usize, column: &str| -> Vec<String> {
+        let fields = lineage(at)["fields"][column]["inputFields"].as_array().unwrap();
+        fields.iter().map(|field| field["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(sources(2, "time"), ["/srv/project/data/lung.csv"]);
+    assert_eq!(sources(4, "time"), ["/srv/project/data/lung.csv", "lake/clinical/lung"]);
+    assert_eq!(sources(8, "time"), ["lake/clinical/lung"]);
+    assert_eq!(lineage(8)["dataset"][0]["transformations"][0]["subtype"], "SORT");
+    assert!(lineage(8)["fields"]["survival"]["transformationDescription"].as_str().unwrap().contains("unknown"));
+    assert!(sources(8, "survival").is_empty());
+}
+
+#[test]
+fn the_same_change_has_the_same_identity_whenever_it_is_told() {
+    run(async {
+        let recorded = clinical().await;
+        let changes = recorded.changes.lock().unwrap().clone();
+        for change in changes {
+            let (first, again) = (recorded.reader().event(&change).await, recorded.reader().event(&change).await);
+            assert_eq!(first.unwrap(), again.unwrap());
+        }
+    });
+}
+
+#[test]
+fn a_step_nobody_knows_holds_its_run_alone() {
+    run(async {
+        let recorded = Recorded::new().await;
+        let mut change = recorded.changes.lock().unwrap()[0].clone();
+        change.step = Some(StepId(999));
+        let error = recorded.reader().event(&change).await.unwrap_err();
+        assert_eq!((error.code(), error.concerns_one_event()), ("CW0401", true));
+    });
+}
