@@ -17,13 +17,24 @@ need() { # need COMMAND PACKAGE…
     DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
+# Debian keeps the programs of a server on nobody's PATH.
+postgres() {
+    command -v initdb >/dev/null 2>&1 && command -v pg_ctl >/dev/null 2>&1 && return
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && return
+    [ -n "${CAUSEWAY_TEST_POSTGRES:-}" ] && command -v psql >/dev/null 2>&1 && return
+    need initdb postgresql
+}
+
 if ! command -v cargo >/dev/null 2>&1; then
     echo "setup: cargo is missing; install Rust 1.95 or newer with rustup" >&2
     exit 1
 fi
 for what in "$@"; do
     case $what in
-    build) need cc build-essential ;;
+    build)
+        need cc build-essential
+        postgres
+        ;;
     bench) need python3 python3 python3-venv ;;
     *)
         echo "setup: unknown part $what" >&2

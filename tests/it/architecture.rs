@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("causeway-survival", &["causeway-core", "causeway-numerics"]),
     ("causeway-all", &["causeway-core", "causeway-survival"]),
     ("causeway-features", &[]),
+    ("causeway-cluster", &[]),
     ("causeway-audit", &[]),
     ("causeway-model", &[]),
     ("causeway-store", &["causeway-audit", "causeway-model"]),

@@ -1,6 +1,10 @@
 //! What a database's error means to the caller of a catalog.
 
+use sqlx::postgres::PgDatabaseError;
+
 use causeway_model::CatalogError;
+
+use crate::{postgres, sqlite};
 
 /// The result inside this crate.
 pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -10,6 +14,24 @@ pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub(crate) enum StoreError {
     Sql(sqlx::Error),
     Catalog(CatalogError),
+}
+
+impl StoreError {
+    /// Makes the error of a transaction handed to the wrong database: our mistake.
+    pub(crate) fn foreign() -> Self {
+        sqlx::Error::Protocol("a transaction of another database".into()).into()
+    }
+
+    /// Returns true if the server went away, taking back whatever was not committed.
+    pub(crate) fn is_connection_loss(&self) -> bool {
+        match self {
+            Self::Sql(sqlx::Error::Io(_)) => true,
+            Self::Sql(sqlx::Error::Database(error)) => {
+                error.try_downcast_ref::<PgDatabaseError>().is_some_and(|error| postgres::is_farewell(error.code()))
+            }
+            _ => false,
+        }
+    }
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -53,72 +75,33 @@ pub(crate) fn damaged(message: impl Into<String>) -> StoreError {
     CatalogError::Damaged(message.into()).into()
 }
 
+/// Adds where a catalog lies to what went wrong with it.
+pub(crate) fn located(error: CatalogError, place: &str) -> CatalogError {
+    let at = |message| format!("{place}: {message}");
+    match error {
+        CatalogError::Backend(message) => CatalogError::Backend(at(message)),
+        CatalogError::Damaged(message) => CatalogError::Damaged(at(message)),
+        CatalogError::Invalid(message) => CatalogError::Invalid(at(message)),
+        CatalogError::Busy(message) => CatalogError::Busy(at(message)),
+        other => other,
+    }
+}
+
 fn from_sqlx(error: &sqlx::Error) -> CatalogError {
     match error {
         sqlx::Error::PoolTimedOut => CatalogError::Busy("no connection became free in time".into()),
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::Decode(_) => {
             CatalogError::Damaged(error.to_string())
         }
-        sqlx::Error::Database(database) => {
-            let code = database.code().and_then(|code| code.parse::<i32>().ok());
-            from_sqlite(code.unwrap_or_default(), database.message())
-        }
+        sqlx::Error::Database(database) => match database.try_downcast_ref::<PgDatabaseError>() {
+            Some(error) => postgres::translate(error.code(), error.message()),
+            None => {
+                let code = database.code().and_then(|code| code.parse::<i32>().ok());
+                sqlite::translate(code.unwrap_or_default(), database.message())
+            }
+        },
+        sqlx::Error::Io(error) => CatalogError::Backend(postgres::unreachable(&error.to_string())),
+        sqlx::Error::Tls(error) => CatalogError::Backend(postgres::no_tls(&error.to_string())),
         _ => CatalogError::Backend(error.to_string()),
-    }
-}
-
-/// Sorts SQLite's extended result codes (<https://www.sqlite.org/rescode.html>).
-fn from_sqlite(code: i32, message: &str) -> CatalogError {
-    match code & 0xff {
-        // BUSY, LOCKED
-        5 | 6 => CatalogError::Busy("another process is writing to it; try again".into()),
-        // READONLY
-        8 => CatalogError::Backend(
-            "it cannot be written: the file or its folder is read-only; give this user write permission".into(),
-        ),
-        // IOERR
-        10 => CatalogError::Backend(format!("reading or writing its file failed ({message}); check the disk")),
-        // CORRUPT, NOTADB
-        11 | 26 => CatalogError::Damaged(format!("{message}; restore the file from a backup")),
-        // FULL
-        13 => {
-            CatalogError::Backend("the disk is full; nothing of this call was recorded; free space, try again".into())
-        }
-        // CANTOPEN
-        14 => CatalogError::Backend(
-            "its file cannot be opened or made; check that the folder exists and this user may write to it".into(),
-        ),
-        _ => CatalogError::Backend(format!("{message} (SQLite {code})")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn busy_and_locked_are_worth_another_try() {
-        for code in [5, 6, 261, 517] {
-            assert!(from_sqlite(code, "database is locked").retryable(), "{code}");
-        }
-    }
-
-    #[test]
-    fn a_full_disk_says_so() {
-        let error = from_sqlite(13, "database or disk is full");
-        assert!(error.to_string().contains("disk is full"), "{error}");
-        assert!(!error.retryable());
-    }
-
-    #[test]
-    fn a_read_only_file_says_so() {
-        assert!(from_sqlite(1032, "attempt to write a readonly database").to_string().contains("read-only"));
-    }
-
-    #[test]
-    fn corruption_is_damage() {
-        for code in [11, 267, 26] {
-            assert!(matches!(from_sqlite(code, "malformed"), CatalogError::Damaged(_)), "{code}");
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! Where the catalog is kept: the only crate that speaks SQL to a database.
 //!
-//! [`SqliteCatalog`] is the embedded store, one file beside the lake. It implements
-//! [`causeway_model::Catalog`]; the suite `causeway_model::contract` says what that means.
+//! [`SqliteCatalog`] is the embedded store, one file beside the lake; [`PostgresCatalog`] is the store
+//! of several machines. Both implement [`causeway_model::Catalog`] with the same code; the suite
+//! `causeway_model::contract` says what that means, and is run on both. [`open`] takes a URL of either.
 //!
 //! ```
 //! use causeway_model::{Catalog, TableName};
@@ -14,7 +15,25 @@
 //! # }).unwrap();
 //! ```
 
+mod catalog;
+mod check;
+mod complete;
+mod connection;
+mod datasets;
+mod edges;
 mod error;
+mod files;
+mod lineage;
+mod migrate;
+mod open;
+mod postgres;
+mod rows;
+mod runs;
 mod sqlite;
+mod steps;
+mod write;
 
-pub use sqlite::SqliteCatalog;
+pub use catalog::SqlCatalog;
+pub use open::open;
+pub use postgres::{Postgres, PostgresCatalog, PostgresOptions};
+pub use sqlite::{Sqlite, SqliteCatalog};

@@ -1,9 +1,10 @@
-//! What needs a look inside: a full disk, readers beside a writer, the list of migrations.
+//! What needs a look inside: a full disk, readers beside a writer.
 
 use causeway_model::{Catalog, CatalogError, NewRun, RunId, RunKind};
 use tempfile::TempDir;
 
-use super::{SqliteCatalog, migrate};
+use super::SqliteCatalog;
+use crate::catalog::Backend as _;
 
 async fn on_disk() -> (SqliteCatalog, TempDir) {
     let folder = TempDir::new().unwrap();
@@ -23,7 +24,7 @@ fn new_run(id: &str) -> NewRun {
 /// Limits the file to the pages it has; SQLite then answers as on a full disk.
 async fn fill_disk(catalog: &SqliteCatalog, full: bool) {
     let pragma = if full { "PRAGMA max_page_count = 1" } else { "PRAGMA max_page_count = 1000000" };
-    sqlx::query(pragma).execute(&catalog.pools.writer).await.unwrap();
+    sqlx::query(pragma).execute(&catalog.backend.pools.writer).await.unwrap();
 }
 
 #[tokio::test]
@@ -49,17 +50,17 @@ async fn a_full_disk_refuses_and_recovers() {
 async fn readers_do_not_wait_for_a_writer() {
     let (catalog, _folder) = on_disk().await;
     catalog.begin_run(&new_run("before")).await.unwrap();
-    let mut tx = catalog.write().await.unwrap();
-    super::runs::begin(&mut tx, &new_run("open")).await.unwrap();
+    let mut open = catalog.backend.write().await.unwrap();
+    crate::runs::begin(&mut open, &new_run("open")).await.unwrap();
     assert_eq!(catalog.runs(10).await.unwrap().len(), 1);
-    tx.commit().await.unwrap();
+    catalog.backend.commit(open).await.unwrap();
     assert_eq!(catalog.runs(10).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn readers_cannot_write() {
     let (catalog, _folder) = on_disk().await;
-    let error = sqlx::query("DELETE FROM run").execute(&catalog.pools.readers).await.unwrap_err();
+    let error = sqlx::query("DELETE FROM run").execute(&catalog.backend.pools.readers).await.unwrap_err();
     assert!(error.to_string().contains("readonly"), "{error}");
 }
 
@@ -68,19 +69,10 @@ async fn commits_are_on_the_disk() {
     let (catalog, _folder) = on_disk().await;
     let (synchronous, keys): (i64, i64) =
         sqlx::query_as("SELECT s.synchronous, k.foreign_keys FROM pragma_synchronous s, pragma_foreign_keys k")
-            .fetch_one(&catalog.pools.writer)
+            .fetch_one(&catalog.backend.pools.writer)
             .await
             .unwrap();
-    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&catalog.pools.writer).await.unwrap();
+    let mode: String =
+        sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&catalog.backend.pools.writer).await.unwrap();
     assert_eq!((synchronous, keys, mode.as_str()), (2, 1, "wal"));
-}
-
-#[test]
-fn every_migration_is_known() {
-    let folder = std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../migrations");
-    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-    let mut numbers: Vec<i64> =
-        files.filter(|name| name.ends_with(".sqlite.sql")).map(|name| name[..4].parse().unwrap()).collect();
-    numbers.sort_unstable();
-    assert_eq!(numbers, (1..=migrate::known()).collect::<Vec<_>>());
 }

@@ -1,37 +1,37 @@
 //! A process killed while it writes.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use causeway_model::{Catalog, DatasetVersion, Direction, StepState};
-use causeway_store::SqliteCatalog;
-use tempfile::TempDir;
 
 use crate::fixtures::append;
+use crate::places::{Place, on_each_store};
 
-const PATH: &str = "CAUSEWAY_TEST_CATALOG";
+on_each_store!(a_killed_writer_leaves_whole_steps);
+
+const URL: &str = "CAUSEWAY_TEST_CATALOG";
 const WRITER: &str = "CAUSEWAY_TEST_WRITER";
 
 /// Appends for ever and says which versions are recorded.
 #[tokio::test]
 #[ignore = "the process that the other tests here start and kill"]
 async fn writes_until_killed() {
-    let Some(path) = std::env::var_os(PATH) else { return };
+    let Ok(url) = std::env::var(URL) else { return };
     let writer = std::env::var(WRITER).unwrap();
-    let catalog = SqliteCatalog::open(Path::new(&path)).await.unwrap();
+    let catalog = causeway_store::open(&url).await.unwrap();
     for n in 0.. {
-        let version = append(&catalog, "t", &format!("{writer}-{n}")).await.unwrap();
+        let version = append(&*catalog, "t", &format!("{writer}-{n}")).await.unwrap();
         writeln!(std::io::stdout(), "recorded {version}").unwrap();
     }
 }
 
-fn start(path: &Path, writer: &str) -> Child {
+fn start(url: &str, writer: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::writes_until_killed", "--ignored", "--nocapture"])
-        .env(PATH, path)
+        .env(URL, url)
         .env(WRITER, writer)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -57,7 +57,7 @@ fn recorded(line: &str) -> Option<i64> {
 }
 
 /// Every version has its step, and lineage to the version before.
-async fn assert_whole(catalog: &SqliteCatalog) -> Vec<DatasetVersion> {
+async fn assert_whole(catalog: &dyn Catalog) -> Vec<DatasetVersion> {
     catalog.check().await.unwrap();
     let versions = catalog.versions(None).await.unwrap();
     for (expected, version) in (0..).zip(&versions) {
@@ -71,15 +71,13 @@ async fn assert_whole(catalog: &SqliteCatalog) -> Vec<DatasetVersion> {
     versions
 }
 
-#[tokio::test]
-async fn a_killed_writer_leaves_whole_steps() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("catalog.db");
+async fn a_killed_writer_leaves_whole_steps(place: Place) {
+    let url = place.url();
     for round in 0..12_u64 {
-        let child = start(&path, &round.to_string());
+        let child = start(&url, &round.to_string());
         let acknowledged = kill(child, Duration::from_micros(700 * round * round));
-        let catalog = SqliteCatalog::open(&path).await.unwrap();
-        let last = assert_whole(&catalog).await.pop().unwrap();
+        let catalog = place.open().await;
+        let last = assert_whole(&*catalog).await.pop().unwrap();
         assert!(last.version == acknowledged || last.version == acknowledged + 1, "{} {acknowledged}", last.version);
         let unfinished = catalog.steps(None).await.unwrap().into_iter().filter(|s| s.state == StepState::Running);
         assert!(unfinished.count() as u64 <= round + 1);

@@ -2,7 +2,7 @@
 
 use causeway_model::{
     Catalog, CatalogError, Column, DatasetKind, EdgeKind, EdgeSource, LineageEdge, NewRun, NewStep, OutputVersion,
-    RunId, RunKind, StepOutcome, TableName,
+    RunId, RunKind, Step, StepOutcome, TableName,
 };
 
 /// Runs one step that appends a version to `a.<table>`, its only column coming from the version before.
@@ -35,6 +35,17 @@ pub(crate) async fn append(catalog: &dyn Catalog, table: &str, run: &str) -> Res
     Ok(version)
 }
 
+/// Starts the only step of a run of its own.
+pub(crate) async fn started(catalog: &dyn Catalog, run: &str) -> Step {
+    let run = RunId(run.to_string());
+    catalog.begin_run(&new_run(&run)).await.unwrap();
+    catalog.begin_step(&new_step(&run)).await.unwrap()
+}
+
+pub(crate) fn writes(output: OutputVersion) -> StepOutcome {
+    StepOutcome { outputs: vec![output], ..StepOutcome::default() }
+}
+
 pub(crate) fn new_run(id: &RunId) -> NewRun {
     NewRun {
         id: id.clone(),
@@ -45,7 +56,7 @@ pub(crate) fn new_run(id: &RunId) -> NewRun {
     }
 }
 
-fn new_step(run: &RunId) -> NewStep {
+pub(crate) fn new_step(run: &RunId) -> NewStep {
     NewStep {
         run: run.clone(),
         ordinal: 0,
@@ -58,7 +69,7 @@ fn new_step(run: &RunId) -> NewStep {
     }
 }
 
-fn output(name: TableName, version: i64) -> OutputVersion {
+pub(crate) fn output(name: TableName, version: i64) -> OutputVersion {
     let column = Column {
         name: "x".into(),
         data_type: "BIGINT".into(),

@@ -1,9 +1,14 @@
-//! The SQLite store: the contract, several writers, crashes, refusals.
+//! Both stores: the contract, several writers, crashes, restarts, refusals.
 
 #![expect(clippy::unwrap_used, reason = "every line here is part of a test")]
 
 mod contract;
 mod crash;
 mod fixtures;
+mod long_lineage;
+mod places;
 mod refusals;
+mod refusals_postgres;
+mod restarts;
+mod views;
 mod writers;

@@ -3,19 +3,15 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
-
 use causeway_model::{EdgeSource, LineageEdge, StepOutcome, VersionId};
 
-use super::datasets;
-use super::write::{self, ColumnIds};
+use crate::connection::Connection;
+use crate::datasets;
 use crate::error::{Result, StoreError, invalid, not_found};
-
-/// Rows of one `INSERT`, 4 values each.
-const CHUNK: usize = 5000;
+use crate::write::{self, ColumnIds};
 
 /// Finds the column ids of the origins, one per edge; `None` for an unknown one.
-pub(super) async fn origins(connection: &mut SqliteConnection, edges: &[LineageEdge]) -> Result<Vec<Option<i64>>> {
+pub(crate) async fn origins(connection: &mut Connection, edges: &[LineageEdge]) -> Result<Vec<Option<i64>>> {
     let mut known = HashMap::new();
     let mut origins = Vec::with_capacity(edges.len());
     for edge in edges {
@@ -31,8 +27,8 @@ pub(super) async fn origins(connection: &mut SqliteConnection, edges: &[LineageE
 type EdgeRow = (i64, Option<i64>, i64, bool);
 
 /// Writes a step's edges, each once.
-pub(super) async fn write(
-    connection: &mut SqliteConnection,
+pub(crate) async fn write(
+    connection: &mut Connection,
     outcome: &StepOutcome,
     outputs: &[VersionId],
     origins: &[Option<i64>],
@@ -51,25 +47,22 @@ pub(super) async fn write(
             }
         };
     }
-    insert(connection, "INSERT INTO column_edge (out_column_id, in_column_id, kind, masking) ", &column_edges).await?;
-    insert(connection, "INSERT INTO dataset_edge (out_version_id, in_column_id, kind, masking) ", &dataset_edges).await
+    insert(connection, "INSERT INTO column_edge (out_column_id, in_column_id, kind, masking)", column_edges).await?;
+    insert(connection, "INSERT INTO dataset_edge (out_version_id, in_column_id, kind, masking)", dataset_edges).await
 }
 
-async fn insert(connection: &mut SqliteConnection, into: &str, edges: &BTreeSet<EdgeRow>) -> Result<()> {
-    let edges: Vec<&EdgeRow> = edges.iter().collect();
-    for chunk in edges.chunks(CHUNK) {
-        let mut insert = QueryBuilder::<Sqlite>::new(into);
-        insert.push_values(chunk, |mut row, (output, origin, kind, masking)| {
-            row.push_bind(*output).push_bind(*origin).push_bind(*kind).push_bind(*masking);
-        });
-        insert.build().persistent(false).execute(&mut *connection).await?;
-    }
-    Ok(())
+async fn insert(connection: &mut Connection, into: &'static str, edges: BTreeSet<EdgeRow>) -> Result<()> {
+    let edges: Vec<EdgeRow> = edges.into_iter().collect();
+    connection
+        .insert(into, 4, &edges, |row, &(output, origin, kind, masking)| {
+            row.bind(output).bind(origin).bind(kind).bind(masking)
+        })
+        .await
 }
 
 /// Looks a column up, reading each version's columns once.
 async fn column_id(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     known: &mut HashMap<VersionId, ColumnIds>,
     version: VersionId,
     column: &str,
@@ -85,7 +78,7 @@ async fn column_id(
 }
 
 /// Says which part of an edge's end does not exist: the version or its column.
-pub(super) async fn missing_column(connection: &mut SqliteConnection, version: VersionId, column: &str) -> StoreError {
+pub(crate) async fn missing_column(connection: &mut Connection, version: VersionId, column: &str) -> StoreError {
     let version = match datasets::version(connection, version).await {
         Ok(version) => version,
         Err(error) => return error,

@@ -1,15 +1,14 @@
 //! The one transaction that records what a step left behind.
 
-use sqlx::SqliteConnection;
-
 use causeway_model::{
     Dataset, DatasetId, DatasetKind, IngestedFile, OperatorUse, OutputVersion, StepId, StepOutcome, TableName,
     VersionId,
 };
 
-use super::write::{self, NewDataset, NewVersion};
-use super::{datasets, edges, steps};
+use crate::connection::Connection;
 use crate::error::{Result, already_exists, invalid, not_found};
+use crate::write::{self, NewDataset, NewVersion};
+use crate::{datasets, edges, steps};
 
 /// A running attempt and the time at which it ends.
 struct Ending<'a> {
@@ -17,8 +16,8 @@ struct Ending<'a> {
     now: &'a str,
 }
 
-pub(super) async fn complete(
-    connection: &mut SqliteConnection,
+pub(crate) async fn complete(
+    connection: &mut Connection,
     step: StepId,
     attempt: i64,
     outcome: &StepOutcome,
@@ -47,13 +46,8 @@ pub(super) async fn complete(
 }
 
 /// Ends the attempt if it is the one that runs: the compare-and-set that makes completion happen once.
-async fn succeed(
-    connection: &mut SqliteConnection,
-    ending: &Ending<'_>,
-    attempt: i64,
-    outcome: &StepOutcome,
-) -> Result<()> {
-    let changed = sqlx::query(
+async fn succeed(connection: &mut Connection, ending: &Ending<'_>, attempt: i64, outcome: &StepOutcome) -> Result<()> {
+    let changed = connection.query(
         "UPDATE step SET state = 'succeeded', finished_at = $1, rows_in = $2, rows_out = $3, rows_quarantined = $4, \
          duration_ms = $5 WHERE id = $6 AND attempt = $7 AND state = 'running'",
     )
@@ -64,28 +58,25 @@ async fn succeed(
     .bind(outcome.duration_ms)
     .bind(ending.step.0)
     .bind(attempt)
-    .execute(&mut *connection)
+    .execute()
     .await?;
-    steps::check_was_running(connection, changed.rows_affected(), ending.step, attempt).await
+    steps::check_was_running(connection, changed, ending.step, attempt).await
 }
 
-async fn drop_dataset(connection: &mut SqliteConnection, dataset: DatasetId, now: &str) -> Result<()> {
-    let changed = sqlx::query("UPDATE dataset SET dropped_at = $1 WHERE id = $2 AND dropped_at IS NULL")
+async fn drop_dataset(connection: &mut Connection, dataset: DatasetId, now: &str) -> Result<()> {
+    let changed = connection
+        .query("UPDATE dataset SET dropped_at = $1 WHERE id = $2 AND dropped_at IS NULL")
         .bind(now)
         .bind(dataset.0)
-        .execute(connection)
+        .execute()
         .await?;
-    if changed.rows_affected() == 0 {
+    if changed == 0 {
         return Err(not_found("live dataset", dataset.0));
     }
     Ok(())
 }
 
-async fn write_output(
-    connection: &mut SqliteConnection,
-    ending: &Ending<'_>,
-    output: &OutputVersion,
-) -> Result<VersionId> {
+async fn write_output(connection: &mut Connection, ending: &Ending<'_>, output: &OutputVersion) -> Result<VersionId> {
     let dataset = dataset_of(connection, output, ending.now).await?;
     describe(connection, dataset, output).await?;
     // A version without one before it replaces all rows, those of loaded files too.
@@ -106,7 +97,7 @@ async fn write_output(
 }
 
 /// Finds the live dataset that an output belongs to, or makes it.
-async fn dataset_of(connection: &mut SqliteConnection, output: &OutputVersion, now: &str) -> Result<DatasetId> {
+async fn dataset_of(connection: &mut Connection, output: &OutputVersion, now: &str) -> Result<DatasetId> {
     if output.kind != DatasetKind::File {
         write::check_schema(&output.name)?;
     } else if output.name.schema != datasets::FILE_SCHEMA {
@@ -136,35 +127,36 @@ fn check_same(known: &Dataset, output: &OutputVersion) -> Result<()> {
 }
 
 /// Sets what a new version may change of its dataset: a view's query, the policy.
-async fn describe(connection: &mut SqliteConnection, dataset: DatasetId, output: &OutputVersion) -> Result<()> {
+async fn describe(connection: &mut Connection, dataset: DatasetId, output: &OutputVersion) -> Result<()> {
     let policy = output.policy.as_ref().map(write::policy_json).transpose()?;
-    sqlx::query("UPDATE dataset SET view_sql = $1, policy = COALESCE($2, policy) WHERE id = $3")
+    connection
+        .query("UPDATE dataset SET view_sql = $1, policy = COALESCE($2, policy) WHERE id = $3")
         .bind(&output.view_sql)
         .bind(policy)
         .bind(dataset.0)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
 
-async fn forget_files(connection: &mut SqliteConnection, dataset: DatasetId) -> Result<()> {
-    sqlx::query("DELETE FROM ingested_file WHERE dataset_id = $1").bind(dataset.0).execute(connection).await?;
+async fn forget_files(connection: &mut Connection, dataset: DatasetId) -> Result<()> {
+    connection.query("DELETE FROM ingested_file WHERE dataset_id = $1").bind(dataset.0).execute().await?;
     Ok(())
 }
 
-async fn number_of(connection: &mut SqliteConnection, dataset: DatasetId, output: &OutputVersion) -> Result<i64> {
+async fn number_of(connection: &mut Connection, dataset: DatasetId, output: &OutputVersion) -> Result<i64> {
     if output.kind == DatasetKind::View {
         return write::next_number(connection, dataset).await;
     }
     if let Some(previous) = output.previous {
         check_previous(connection, dataset, previous, &output.name).await?;
     }
-    let taken: Option<i64> =
-        sqlx::query_scalar("SELECT id FROM dataset_version WHERE dataset_id = $1 AND version = $2")
-            .bind(dataset.0)
-            .bind(output.version)
-            .fetch_optional(connection)
-            .await?;
+    let taken: Option<i64> = connection
+        .query("SELECT id FROM dataset_version WHERE dataset_id = $1 AND version = $2")
+        .bind(dataset.0)
+        .bind(output.version)
+        .fetch_optional_scalar()
+        .await?;
     match taken {
         Some(_) => Err(already_exists("version", format!("{} version {}", output.name, output.version))),
         None => Ok(output.version),
@@ -172,14 +164,15 @@ async fn number_of(connection: &mut SqliteConnection, dataset: DatasetId, output
 }
 
 async fn check_previous(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     dataset: DatasetId,
     previous: VersionId,
     name: &TableName,
 ) -> Result<()> {
-    let owner: Option<i64> = sqlx::query_scalar("SELECT dataset_id FROM dataset_version WHERE id = $1")
+    let owner: Option<i64> = connection
+        .query("SELECT dataset_id FROM dataset_version WHERE id = $1")
         .bind(previous.0)
-        .fetch_optional(connection)
+        .fetch_optional_scalar()
         .await?;
     match owner {
         Some(owner) if owner == dataset.0 => Ok(()),
@@ -188,39 +181,41 @@ async fn check_previous(
     }
 }
 
-async fn write_operators(connection: &mut SqliteConnection, step: StepId, operators: &[OperatorUse]) -> Result<()> {
+async fn write_operators(connection: &mut Connection, step: StepId, operators: &[OperatorUse]) -> Result<()> {
     for (position, operator) in (0_i64..).zip(operators) {
-        sqlx::query(
-            "INSERT INTO step_operator (step_id, position, operator, version, options, report) \
+        connection
+            .query(
+                "INSERT INTO step_operator (step_id, position, operator, version, options, report) \
              VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(step.0)
-        .bind(position)
-        .bind(&operator.operator)
-        .bind(operator.version)
-        .bind(operator.options.to_string())
-        .bind(operator.report.to_string())
-        .execute(&mut *connection)
-        .await?;
+            )
+            .bind(step.0)
+            .bind(position)
+            .bind(&operator.operator)
+            .bind(operator.version)
+            .bind(operator.options.to_string())
+            .bind(operator.report.to_string())
+            .execute()
+            .await?;
     }
     Ok(())
 }
 
-async fn write_ingested(connection: &mut SqliteConnection, step: StepId, file: &IngestedFile) -> Result<()> {
+async fn write_ingested(connection: &mut Connection, step: StepId, file: &IngestedFile) -> Result<()> {
     let table = datasets::live(connection, &file.table).await?.ok_or_else(|| not_found("table", &file.table))?;
     let version = datasets::version(connection, file.file).await?;
-    let written = sqlx::query(
-        "INSERT INTO ingested_file (dataset_id, digest, contract_digest, file_version_id, step_id) \
+    let written = connection
+        .query(
+            "INSERT INTO ingested_file (dataset_id, digest, contract_digest, file_version_id, step_id) \
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-    )
-    .bind(table.id.0)
-    .bind(&file.digest)
-    .bind(&file.contract_digest)
-    .bind(version.id.0)
-    .bind(step.0)
-    .execute(connection)
-    .await?;
-    match written.rows_affected() {
+        )
+        .bind(table.id.0)
+        .bind(&file.digest)
+        .bind(&file.contract_digest)
+        .bind(version.id.0)
+        .bind(step.0)
+        .execute()
+        .await?;
+    match written {
         1 => Ok(()),
         _ => Err(already_exists("file of this content in table", &file.table)),
     }

@@ -1,0 +1,227 @@
+//! The contract, kept once for both databases.
+//!
+//! What a database does in its own way is behind [`Backend`]: how a transaction starts, and how it is
+//! made certain that it is recorded. The rest is SQL for both.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use causeway_model::{
+    Catalog, CatalogError, Dataset, DatasetId, DatasetVersion, Direction, LineageRow, NewFile, NewRun, NewStep,
+    OperatorUse, Result, Run, RunId, RunState, Step, StepId, StepOutcome, StepState, TableName, VersionId,
+};
+
+use crate::connection::Connection;
+use crate::error::{Result as StoreResult, StoreError};
+use crate::lineage::{self, Question};
+use crate::{check, complete, datasets, files, runs, steps};
+
+/// A catalog in a database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SqlCatalog<B> {
+    pub(crate) backend: B,
+}
+
+/// What each database does in its own way.
+pub(crate) trait Backend: Debug + Send + Sync {
+    /// Starts a transaction that reads one state of the catalog.
+    fn read(&self) -> impl Future<Output = StoreResult<Connection>> + Send;
+
+    /// Starts a transaction that writes. No other one writes until it ends.
+    fn write(&self) -> impl Future<Output = StoreResult<Connection>> + Send;
+
+    /// Ends a transaction that wrote; returns only when it is certain whether it is recorded.
+    fn commit(&self, connection: Connection) -> impl Future<Output = StoreResult<()>> + Send;
+
+    /// Returns how long calls wait for a server that went away.
+    fn patience(&self) -> Duration;
+
+    /// Adds to a call's error where the catalog lies, if that helps.
+    fn locate(&self, error: CatalogError) -> CatalogError {
+        error
+    }
+}
+
+/// How often and how long to try again.
+pub(crate) struct Patience {
+    until: Instant,
+    pause: Duration,
+}
+
+impl Patience {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { until: Instant::now() + limit, pause: Duration::from_millis(20) }
+    }
+
+    /// Returns true, after a pause, if the server went away and may still come back in time.
+    pub(crate) async fn outlasts(&mut self, error: &StoreError) -> bool {
+        if !error.is_connection_loss() || Instant::now() >= self.until {
+            return false;
+        }
+        tracing::warn!("the connection to the catalog was lost; trying again");
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(Duration::from_secs(1));
+        true
+    }
+}
+
+/// Runs a transaction, and all of it again if the server went away: what is not committed has left
+/// nothing behind.
+macro_rules! transact {
+    ($catalog:ident, $transaction:block) => {{
+        let mut patience = Patience::new($catalog.backend.patience());
+        loop {
+            match async { $transaction }.await {
+                Err(error) if patience.outlasts(&error).await => {}
+                outcome => break outcome.map_err(|error: StoreError| $catalog.backend.locate(error.into())),
+            }
+        }
+    }};
+}
+
+macro_rules! read {
+    ($catalog:ident, |$connection:ident| $work:expr) => {
+        transact!($catalog, {
+            let $connection = &mut $catalog.backend.read().await?;
+            $work.await
+        })
+    };
+}
+
+macro_rules! write {
+    ($catalog:ident, |$connection:ident| $work:expr) => {
+        transact!($catalog, {
+            let mut transaction = $catalog.backend.write().await?;
+            let $connection = &mut transaction;
+            let value = $work.await?;
+            $catalog.backend.commit(transaction).await?;
+            Ok::<_, StoreError>(value)
+        })
+    };
+}
+
+#[async_trait]
+impl<B: Backend> Catalog for SqlCatalog<B> {
+    async fn schemas(&self) -> Result<Vec<String>> {
+        read!(self, |connection| datasets::schemas(connection))
+    }
+
+    async fn dataset(&self, name: &TableName) -> Result<Option<Dataset>> {
+        read!(self, |connection| datasets::live(connection, name))
+    }
+
+    async fn dataset_by_id(&self, id: DatasetId) -> Result<Dataset> {
+        read!(self, |connection| datasets::by_id(connection, id))
+    }
+
+    async fn datasets(&self, include_dropped: bool) -> Result<Vec<Dataset>> {
+        read!(self, |connection| datasets::list(connection, include_dropped))
+    }
+
+    async fn latest_version(&self, dataset: DatasetId) -> Result<Option<DatasetVersion>> {
+        read!(self, |connection| datasets::latest(connection, dataset))
+    }
+
+    async fn version(&self, dataset: DatasetId, version: i64) -> Result<Option<DatasetVersion>> {
+        read!(self, |connection| datasets::numbered(connection, dataset, version))
+    }
+
+    async fn version_at(&self, dataset: DatasetId, instant: &str) -> Result<Option<DatasetVersion>> {
+        read!(self, |connection| datasets::at(connection, dataset, instant))
+    }
+
+    async fn version_by_id(&self, id: VersionId) -> Result<DatasetVersion> {
+        read!(self, |connection| datasets::version(connection, id))
+    }
+
+    async fn versions(&self, dataset: Option<DatasetId>) -> Result<Vec<DatasetVersion>> {
+        read!(self, |connection| datasets::versions(connection, dataset))
+    }
+
+    async fn register_file(&self, file: &NewFile) -> Result<VersionId> {
+        write!(self, |connection| files::register(connection, file))
+    }
+
+    async fn is_ingested(&self, table: &TableName, digest: &str, contract_digest: &str) -> Result<bool> {
+        read!(self, |connection| files::is_ingested(connection, table, digest, contract_digest))
+    }
+
+    async fn begin_run(&self, run: &NewRun) -> Result<()> {
+        write!(self, |connection| runs::begin(connection, run))
+    }
+
+    async fn resume_run(&self, run: &RunId) -> Result<()> {
+        write!(self, |connection| runs::resume(connection, run))
+    }
+
+    async fn finish_run(&self, run: &RunId, state: RunState) -> Result<()> {
+        write!(self, |connection| runs::finish(connection, run, state))
+    }
+
+    async fn run(&self, run: &RunId) -> Result<Run> {
+        read!(self, |connection| runs::one(connection, run))
+    }
+
+    async fn latest_run(&self, pipeline: &str) -> Result<Option<Run>> {
+        read!(self, |connection| runs::latest(connection, pipeline))
+    }
+
+    async fn runs(&self, limit: i64) -> Result<Vec<Run>> {
+        read!(self, |connection| runs::list(connection, limit))
+    }
+
+    async fn begin_step(&self, step: &NewStep) -> Result<Step> {
+        write!(self, |connection| steps::begin(connection, step))
+    }
+
+    async fn complete_step(&self, step: StepId, attempt: i64, outcome: &StepOutcome) -> Result<Vec<VersionId>> {
+        write!(self, |connection| complete::complete(connection, step, attempt, outcome))
+    }
+
+    async fn fail_step(&self, step: StepId, attempt: i64, code: &str, error: &str) -> Result<()> {
+        write!(self, |connection| steps::fail(connection, step, attempt, code, error))
+    }
+
+    async fn skip_step(&self, step: &NewStep, state: StepState) -> Result<Step> {
+        write!(self, |connection| steps::skip(connection, step, state))
+    }
+
+    async fn step(&self, run: &RunId, name: &str) -> Result<Option<Step>> {
+        read!(self, |connection| steps::named(connection, run, name))
+    }
+
+    async fn step_by_id(&self, id: StepId) -> Result<Step> {
+        read!(self, |connection| steps::by_id(connection, id))
+    }
+
+    async fn steps(&self, run: Option<&RunId>) -> Result<Vec<Step>> {
+        read!(self, |connection| steps::list(connection, run))
+    }
+
+    async fn operators(&self, step: StepId) -> Result<Vec<OperatorUse>> {
+        read!(self, |connection| steps::operators(connection, step))
+    }
+
+    async fn last_success(&self, pipeline: &str, step: &str) -> Result<Option<Step>> {
+        read!(self, |connection| steps::last_success(connection, pipeline, step))
+    }
+
+    async fn lineage(
+        &self,
+        target: VersionId,
+        column: Option<&str>,
+        direction: Direction,
+        depth: Option<i64>,
+    ) -> Result<Vec<LineageRow>> {
+        let question = Question { target, column, direction, depth };
+        read!(self, |connection| lineage::follow(connection, &question))
+    }
+
+    async fn check(&self) -> Result<String> {
+        read!(self, |connection| check::check(connection))
+    }
+}

@@ -1,0 +1,88 @@
+//! Runs.
+
+use causeway_model::{NewRun, Run, RunId, RunState};
+
+use crate::connection::Connection;
+use crate::error::{Result, already_exists, invalid, not_found};
+use crate::{rows, write};
+
+macro_rules! select_run {
+    ($rest:literal) => {
+        concat!(
+            "SELECT uuid, kind, pipeline, pipeline_digest, state, engine_version, started_at, finished_at FROM run ",
+            $rest
+        )
+    };
+}
+
+pub(crate) async fn begin(connection: &mut Connection, run: &NewRun) -> Result<()> {
+    if number(connection, &run.id).await?.is_some() {
+        return Err(already_exists("run", &run.id));
+    }
+    let now = write::now(connection).await?;
+    connection
+        .query(
+            "INSERT INTO run (uuid, kind, pipeline, pipeline_digest, state, engine_version, started_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(&run.id.0)
+        .bind(run.kind.name())
+        .bind(&run.pipeline)
+        .bind(&run.pipeline_digest)
+        .bind(RunState::Running.name())
+        .bind(&run.engine_version)
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn resume(connection: &mut Connection, run: &RunId) -> Result<()> {
+    set_state(connection, run, RunState::Running, None).await
+}
+
+pub(crate) async fn finish(connection: &mut Connection, run: &RunId, state: RunState) -> Result<()> {
+    if state == RunState::Running {
+        return Err(invalid("a run ends as succeeded or failed, not as running"));
+    }
+    let now = write::now(connection).await?;
+    set_state(connection, run, state, Some(&now)).await
+}
+
+pub(crate) async fn one(connection: &mut Connection, run: &RunId) -> Result<Run> {
+    let row = connection.query(select_run!("WHERE uuid = $1")).bind(&run.0).fetch_optional().await?;
+    rows::run(&row.ok_or_else(|| not_found("run", run))?)
+}
+
+pub(crate) async fn latest(connection: &mut Connection, pipeline: &str) -> Result<Option<Run>> {
+    let row = connection
+        .query(select_run!("WHERE pipeline = $1 ORDER BY id DESC LIMIT 1"))
+        .bind(pipeline)
+        .fetch_optional()
+        .await?;
+    row.as_ref().map(rows::run).transpose()
+}
+
+pub(crate) async fn list(connection: &mut Connection, limit: i64) -> Result<Vec<Run>> {
+    let rows = connection.query(select_run!("ORDER BY id DESC LIMIT $1")).bind(limit.max(0)).fetch_all().await?;
+    rows.iter().map(rows::run).collect()
+}
+
+/// Returns the row id of a run.
+pub(crate) async fn number(connection: &mut Connection, run: &RunId) -> Result<Option<i64>> {
+    connection.query("SELECT id FROM run WHERE uuid = $1").bind(&run.0).fetch_optional_scalar().await
+}
+
+async fn set_state(connection: &mut Connection, run: &RunId, state: RunState, finished_at: Option<&str>) -> Result<()> {
+    let changed = connection
+        .query("UPDATE run SET state = $1, finished_at = $2 WHERE uuid = $3")
+        .bind(state.name())
+        .bind(finished_at)
+        .bind(&run.0)
+        .execute()
+        .await?;
+    if changed == 0 {
+        return Err(not_found("run", run));
+    }
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! Steps: started, failed, skipped, read. [`super::complete`] ends them well.
+
+use causeway_model::{CatalogError, NewStep, OperatorUse, RunId, Step, StepId, StepState, VersionId};
+
+use crate::connection::{Connection, Sql};
+use crate::error::{Result, already_exists, damaged, invalid, not_found};
+use crate::{rows, runs, write};
+
+macro_rules! select_step {
+    ($inputs:literal, $outputs:literal, $rest:literal) => {
+        concat!(
+            "SELECT s.*, r.uuid, (SELECT ",
+            $inputs,
+            " FROM step_input i WHERE i.step_id = s.id) AS inputs, (SELECT ",
+            $outputs,
+            " FROM dataset_version v WHERE v.step_id = s.id) AS outputs FROM step s JOIN run r ON r.id = s.run_id ",
+            $rest
+        )
+    };
+    ($rest:literal) => {
+        Sql {
+            sqlite: select_step!(
+                "json_group_array(i.version_id ORDER BY i.position)",
+                "json_group_array(v.id ORDER BY v.id)",
+                $rest
+            ),
+            postgres: select_step!(
+                "COALESCE(json_agg(i.version_id ORDER BY i.position)::text, '[]')",
+                "COALESCE(json_agg(v.id ORDER BY v.id)::text, '[]')",
+                $rest
+            ),
+        }
+    };
+}
+
+pub(crate) async fn begin(connection: &mut Connection, step: &NewStep) -> Result<Step> {
+    record(connection, step, StepState::Running).await
+}
+
+pub(crate) async fn skip(connection: &mut Connection, step: &NewStep, state: StepState) -> Result<Step> {
+    if !matches!(state, StepState::Blocked | StepState::UpToDate) {
+        return Err(invalid(format!("a step is skipped as blocked or up_to_date, not as {}", state.name())));
+    }
+    record(connection, step, state).await
+}
+
+pub(crate) async fn fail(
+    connection: &mut Connection,
+    step: StepId,
+    attempt: i64,
+    code: &str,
+    error: &str,
+) -> Result<()> {
+    let now = write::now(connection).await?;
+    let changed = connection
+        .query(
+            "UPDATE step SET state = 'failed', error_code = $1, error = $2, finished_at = $3 \
+         WHERE id = $4 AND attempt = $5 AND state = 'running'",
+        )
+        .bind(code)
+        .bind(error)
+        .bind(now)
+        .bind(step.0)
+        .bind(attempt)
+        .execute()
+        .await?;
+    check_was_running(connection, changed, step, attempt).await
+}
+
+/// Turns an update that met no running attempt into the error that says why.
+pub(crate) async fn check_was_running(
+    connection: &mut Connection,
+    n_changed: u64,
+    step: StepId,
+    attempt: i64,
+) -> Result<()> {
+    if n_changed == 1 {
+        return Ok(());
+    }
+    let found: Option<i64> =
+        connection.query("SELECT id FROM step WHERE id = $1").bind(step.0).fetch_optional_scalar().await?;
+    match found {
+        Some(_) => Err(CatalogError::Stale { step: step.0, attempt }.into()),
+        None => Err(not_found("step", step.0)),
+    }
+}
+
+pub(crate) async fn named(connection: &mut Connection, run: &RunId, name: &str) -> Result<Option<Step>> {
+    let row = connection
+        .query(select_step!("WHERE r.uuid = $1 AND s.name = $2"))
+        .bind(&run.0)
+        .bind(name)
+        .fetch_optional()
+        .await?;
+    row.as_ref().map(rows::step).transpose()
+}
+
+pub(crate) async fn by_id(connection: &mut Connection, id: StepId) -> Result<Step> {
+    let row = connection.query(select_step!("WHERE s.id = $1")).bind(id.0).fetch_optional().await?;
+    rows::step(&row.ok_or_else(|| not_found("step", id.0))?)
+}
+
+pub(crate) async fn list(connection: &mut Connection, run: Option<&RunId>) -> Result<Vec<Step>> {
+    let rows = match run {
+        Some(run) => {
+            let query = connection.query(select_step!("WHERE r.uuid = $1 ORDER BY s.ordinal, s.id"));
+            query.bind(&run.0).fetch_all().await?
+        }
+        None => connection.query(select_step!("ORDER BY s.run_id, s.ordinal, s.id")).fetch_all().await?,
+    };
+    rows.iter().map(rows::step).collect()
+}
+
+pub(crate) async fn last_success(connection: &mut Connection, pipeline: &str, step: &str) -> Result<Option<Step>> {
+    let row = connection.query(select_step!(
+        "WHERE s.name = $1 AND s.state = 'succeeded' AND r.pipeline = $2 ORDER BY s.finished_at DESC, s.id DESC LIMIT 1"
+    ))
+    .bind(step)
+    .bind(pipeline)
+    .fetch_optional()
+    .await?;
+    row.as_ref().map(rows::step).transpose()
+}
+
+pub(crate) async fn operators(connection: &mut Connection, step: StepId) -> Result<Vec<OperatorUse>> {
+    let rows = connection
+        .query("SELECT operator, version, options, report FROM step_operator WHERE step_id = $1 ORDER BY position")
+        .bind(step.0)
+        .fetch_all()
+        .await?;
+    let json = |text: &str| serde_json::from_str(text).map_err(|e| damaged(format!("operator of a step: {e}")));
+    rows.iter()
+        .map(|row| {
+            Ok(OperatorUse {
+                operator: row.get("operator")?,
+                version: row.get("version")?,
+                options: json(row.get("options")?)?,
+                report: json(row.get("report")?)?,
+            })
+        })
+        .collect()
+}
+
+/// Writes the step's row anew; only a running one counts as an attempt.
+async fn record(connection: &mut Connection, step: &NewStep, state: StepState) -> Result<Step> {
+    let run = runs::number(connection, &step.run).await?.ok_or_else(|| not_found("run", &step.run))?;
+    let known = connection
+        .query("SELECT attempt, state FROM step WHERE run_id = $1 AND name = $2")
+        .bind(run)
+        .bind(&step.name)
+        .fetch_optional()
+        .await?;
+    let attempts: i64 = match &known {
+        Some(row) if rows::step_state(row.get("state")?)? == StepState::Succeeded => {
+            return Err(already_exists("step", &step.name));
+        }
+        Some(row) => row.get("attempt")?,
+        None => 0,
+    };
+    let attempt = attempts + i64::from(state == StepState::Running);
+    let id = upsert(connection, step, &StepRow { run, state, attempt }).await?;
+    pin_inputs(connection, id, &step.inputs).await?;
+    let stored = connection.query(select_step!("WHERE s.id = $1")).bind(id).fetch_one().await?;
+    rows::step(&stored)
+}
+
+/// What the store adds to a [`NewStep`].
+struct StepRow {
+    run: i64,
+    state: StepState,
+    attempt: i64,
+}
+
+async fn upsert(connection: &mut Connection, step: &NewStep, row: &StepRow) -> Result<i64> {
+    let now = write::now(connection).await?;
+    let finished_at = (row.state != StepState::Running).then_some(&now);
+    connection
+        .query(
+            "INSERT INTO step (run_id, ordinal, name, kind, sql, fingerprint, seed, state, attempt, started_at, \
+             finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+             ON CONFLICT (run_id, name) DO UPDATE SET ordinal = excluded.ordinal, kind = excluded.kind, \
+             sql = excluded.sql, fingerprint = excluded.fingerprint, seed = excluded.seed, state = excluded.state, \
+             attempt = excluded.attempt, started_at = excluded.started_at, finished_at = excluded.finished_at, \
+             rows_in = NULL, rows_out = NULL, rows_quarantined = NULL, duration_ms = NULL, error_code = NULL, \
+             error = NULL RETURNING id",
+        )
+        .bind(row.run)
+        .bind(step.ordinal)
+        .bind(&step.name)
+        .bind(&step.kind)
+        .bind(&step.sql)
+        .bind(&step.fingerprint)
+        .bind(step.seed)
+        .bind(row.state.name())
+        .bind(row.attempt)
+        .bind(&now)
+        .bind(finished_at)
+        .fetch_scalar()
+        .await
+}
+
+async fn pin_inputs(connection: &mut Connection, step: i64, inputs: &[VersionId]) -> Result<()> {
+    connection.query("DELETE FROM step_input WHERE step_id = $1").bind(step).execute().await?;
+    for (position, input) in (0_i64..).zip(inputs) {
+        let pinned = connection
+            .query(
+                "INSERT INTO step_input (step_id, position, version_id) \
+             SELECT $1, $2, id FROM dataset_version WHERE id = $3",
+            )
+            .bind(step)
+            .bind(position)
+            .bind(input.0)
+            .execute()
+            .await?;
+        if pinned == 0 {
+            return Err(not_found("version", input.0));
+        }
+    }
+    Ok(())
+}
