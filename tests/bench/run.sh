@@ -15,4 +15,5 @@ cargo build --release -p causeway-survival --example time_kaplan_meier
 "$python" tests/bench/survival_vs_lifelines.py "$results/survival_vs_lifelines.txt"
 cargo bench -p causeway --bench front_door -- "$results/front_door.txt"
 cargo bench -p causeway-survival
+cargo bench -p causeway-audit
 cargo bench -p causeway-store --bench lineage

@@ -94,7 +94,10 @@ fn any_byte_changed_together_with_its_hash_is_found() {
                     assert_eq!(problem, Problem::RootDiffers { since, size }, "record {index}, byte {place}");
                 }
                 // Another number, named by where the two disagree.
-                Problem::Inserted { pushed_to } => assert_eq!(pushed_to, index as u64),
+                Problem::Inserted { pushed_to } => {
+                    assert_eq!(pushed_to, index as u64);
+                    assert!(matches!(found_at, Place::Record(inserted) if inserted >= since), "{found_at} is signed");
+                }
                 // Another log's name in the first record.
                 Problem::OtherLog => assert_eq!((index, found_at), (0, Place::Head { number: 1, size: 5 })),
                 _ => assert_eq!(found_at, at(index), "record {index}, byte {place}: {problem}"),
