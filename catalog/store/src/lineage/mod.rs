@@ -46,7 +46,11 @@ pub(crate) async fn follow(connection: &mut Connection, question: &Question<'_>)
     // A node without edges has no name here.
     let Some(place) = names.place(start) else { return Ok(Vec::new()) };
     let found = Graph::new(&names, &edges, question.direction)?.nearest_first(place, question.depth);
-    found.into_iter().map(|edge| names.row(edge)).collect()
+    let mut rows = Vec::with_capacity(found.len());
+    for edge in found {
+        rows.push(names.row(edge)?);
+    }
+    Ok(rows)
 }
 
 /// Checks that the target exists and returns its node.
