@@ -3,7 +3,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/causeway/target
 SETUP = infra/packaging/setup.sh
 
-.PHONY: demo test lint docs bench
+.PHONY: demo test lint docs bench s3
 
 demo:
 	@$(SETUP) build
@@ -23,6 +23,12 @@ lint:
 docs:
 	@$(SETUP) build
 	cargo run --quiet -p causeway -- reference
+
+# The product on a private S3 server.
+s3:
+	@$(SETUP) build bench
+	cargo build -p causeway
+	@tests/s3/run.sh
 
 bench:
 	@$(SETUP) build bench
