@@ -6,6 +6,7 @@ use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array, UInt64Array
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
 use causeway_core::{OperatorError, Output, Report, Result};
+use rayon::prelude::*;
 
 use crate::risk_table::Moment;
 
@@ -32,14 +33,27 @@ pub(crate) fn assemble(
     Ok(Output { batches: vec![RecordBatch::try_new(schema, all)?], report })
 }
 
-/// Returns the columns `time`, `at_risk`, `events`, `censored`.
-pub(crate) fn moment_columns(moments: &[Moment]) -> Vec<ArrayRef> {
-    vec![
-        doubles(moments.iter().map(|moment| moment.time)),
-        counts(moments.iter().map(|moment| moment.at_risk)),
-        counts(moments.iter().map(|moment| moment.events)),
-        counts(moments.iter().map(|moment| moment.censored)),
-    ]
+/// Makes one column; long ones are made side by side.
+pub(crate) type Column<'a> = &'a (dyn Fn() -> ArrayRef + Sync);
+
+/// Returns the columns `time`, `at_risk`, `events`, `censored`, and the estimates beside them.
+pub(crate) fn curve_columns(moments: &[Moment], estimates: &[Column<'_>]) -> Vec<ArrayRef> {
+    let moments: [Column<'_>; 4] = [
+        &|| doubles(moments.iter().map(|moment| moment.time)),
+        &|| counts(moments.iter().map(|moment| moment.at_risk)),
+        &|| counts(moments.iter().map(|moment| moment.events)),
+        &|| counts(moments.iter().map(|moment| moment.censored)),
+    ];
+    moments.par_iter().chain(estimates.par_iter()).map(|make| make()).collect()
+}
+
+/// Appends the rows of the next group; the first one's are taken as they are.
+pub(crate) fn add<T>(all: &mut Vec<T>, next: Vec<T>) {
+    if all.is_empty() {
+        *all = next;
+    } else {
+        all.extend(next);
+    }
 }
 
 /// Returns a column of doubles.

@@ -61,11 +61,12 @@ impl RiskTable {
     }
 
     /// Returns the moments with the start of observation, time 0, in front.
-    pub(crate) fn with_start(&self) -> Vec<Moment> {
-        let starts_at_zero = self.moments.first().is_some_and(|moment| moment.time <= 0.0);
-        let start = Moment { time: 0.0, at_risk: self.at_start, events: 0, censored: 0 };
-        let start = if starts_at_zero { None } else { Some(start) };
-        start.into_iter().chain(self.moments.iter().copied()).collect()
+    pub(crate) fn with_start(self) -> Vec<Moment> {
+        let mut moments = self.moments;
+        if moments.first().is_none_or(|moment| moment.time > 0.0) {
+            moments.insert(0, Moment { time: 0.0, at_risk: self.at_start, events: 0, censored: 0 });
+        }
+        moments
     }
 
     /// Returns a reader that walks forward in time.
@@ -121,9 +122,9 @@ mod tests {
     #[test]
     fn a_row_that_ends_at_zero_was_at_risk() {
         let table = RiskTable::new(vec![end(0.0, 1, 0), end(4.0, 1, 1)], None);
-        assert_eq!(table.with_start().len(), 2);
         assert_eq!(table.moments[0].at_risk, 3);
         assert_eq!(table.moments[1].at_risk, 2);
+        assert_eq!(table.with_start().len(), 2);
     }
 
     #[test]

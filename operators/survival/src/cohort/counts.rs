@@ -2,6 +2,8 @@
 
 use rayon::slice::ParallelSliceMut;
 
+use crate::risk_table::Moment;
+
 /// Whole times below this may be counted in an array; 65 536 days are 179 years.
 const DENSE_LIMIT: usize = 1 << 16;
 
@@ -18,14 +20,6 @@ const PARALLEL_SORT: usize = 1 << 15;
 pub(super) struct TimeCounts {
     dense: Vec<[u64; 2]>,
     sparse: Vec<u64>,
-}
-
-/// The rows of one time.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct TimeCount {
-    pub(super) time: f64,
-    pub(super) without_event: u64,
-    pub(super) with_event: u64,
 }
 
 /// How many more array cells one worker may allocate, over all groups.
@@ -70,8 +64,8 @@ impl TimeCounts {
         }
     }
 
-    /// Returns the counts in the order of time, each time once.
-    pub(super) fn into_sorted(self) -> Vec<TimeCount> {
+    /// Returns the counts in the order of time, each time once; nobody is at risk yet.
+    pub(super) fn into_sorted(self) -> Vec<Moment> {
         let mut sparse = self.sparse;
         if sparse.len() > PARALLEL_SORT {
             sparse.par_sort_unstable()
@@ -84,7 +78,7 @@ impl TimeCounts {
             .iter()
             .zip(0_u32..)
             .filter(|(cell, _)| cell[0] + cell[1] > 0)
-            .map(|(cell, time)| TimeCount { time: f64::from(time), without_event: cell[0], with_event: cell[1] });
+            .map(|(cell, time)| Moment { time: f64::from(time), at_risk: 0, events: cell[1], censored: cell[0] });
         if others.is_empty() { whole.collect() } else { merge_sorted(whole, others) }
     }
 
@@ -117,31 +111,36 @@ fn key(time: f64, event: bool) -> u64 {
     (time + 0.0).to_bits() << 1 | u64::from(event) // + 0.0 turns -0.0 into 0.0
 }
 
-fn run_lengths(sorted: &[u64]) -> Vec<TimeCount> {
-    let mut counts: Vec<TimeCount> = Vec::new();
+/// The room is for times that are all different, and the start: what is not filled costs no memory.
+fn run_lengths(sorted: &[u64]) -> Vec<Moment> {
+    let mut counts: Vec<Moment> = Vec::with_capacity(if sorted.is_empty() { 0 } else { sorted.len() + 1 });
     let mut last_bits = u64::MAX;
     for key in sorted {
         let bits = key >> 1;
         if bits != last_bits {
-            counts.push(TimeCount { time: f64::from_bits(bits), without_event: 0, with_event: 0 });
+            counts.push(Moment { time: f64::from_bits(bits), at_risk: 0, events: 0, censored: 0 });
             last_bits = bits;
         }
         if let Some(last) = counts.last_mut() {
-            last.with_event += key & 1;
-            last.without_event += 1 - (key & 1);
+            last.events += key & 1;
+            last.censored += 1 - (key & 1);
         }
     }
     counts
 }
 
-fn merge_sorted(left: impl Iterator<Item = TimeCount>, right: Vec<TimeCount>) -> Vec<TimeCount> {
-    let mut all: Vec<TimeCount> = left.chain(right).collect();
+fn merge_sorted(left: impl Iterator<Item = Moment>, right: Vec<Moment>) -> Vec<Moment> {
+    let mut left = left.peekable();
+    if left.peek().is_none() {
+        return right;
+    }
+    let mut all: Vec<Moment> = left.chain(right).collect();
     all.sort_by(|a, b| a.time.total_cmp(&b.time)); // two sorted runs: linear for a merge sort
     all.dedup_by(|later, earlier| {
         let same = later.time.total_cmp(&earlier.time).is_eq();
         if same {
-            earlier.without_event += later.without_event;
-            earlier.with_event += later.with_event;
+            earlier.censored += later.censored;
+            earlier.events += later.events;
         }
         same
     });
@@ -152,7 +151,7 @@ fn merge_sorted(left: impl Iterator<Item = TimeCount>, right: Vec<TimeCount>) ->
 mod tests {
     use super::*;
 
-    fn count(rows: &[(f64, bool)], budget: usize) -> Vec<TimeCount> {
+    fn count(rows: &[(f64, bool)], budget: usize) -> Vec<Moment> {
         let mut counts = TimeCounts::default();
         let mut budget = DenseBudget(budget);
         for (time, event) in rows {
@@ -164,8 +163,12 @@ mod tests {
     #[test]
     fn arrays_and_keys_give_the_same_counts() {
         let rows = [(3.0, true), (-0.0, false), (2.5, true), (3.0, false), (0.0, true), (1e9, false), (2.5, true)];
-        let expected = [(0.0, 1, 1), (2.5, 0, 2), (3.0, 1, 1), (1e9, 1, 0)]
-            .map(|(time, without_event, with_event)| TimeCount { time, without_event, with_event });
+        let expected = [(0.0, 1, 1), (2.5, 0, 2), (3.0, 1, 1), (1e9, 1, 0)].map(|(time, censored, events)| Moment {
+            time,
+            at_risk: 0,
+            events,
+            censored,
+        });
         assert_eq!(count(&rows, 1 << 20), expected);
         assert_eq!(count(&rows, 0), expected);
         assert_eq!(count(&rows, 1), expected); // zero in the array, three among the keys
@@ -187,8 +190,7 @@ mod tests {
         right.add(1.0, false, &mut DenseBudget(0));
         right.add(7.0, false, &mut DenseBudget(8));
         left.merge(right);
-        let counted: Vec<(f64, u64, u64)> =
-            left.into_sorted().iter().map(|c| (c.time, c.without_event, c.with_event)).collect();
+        let counted: Vec<(f64, u64, u64)> = left.into_sorted().iter().map(|c| (c.time, c.censored, c.events)).collect();
         assert_eq!(counted, [(1.0, 1, 1), (7.0, 1, 0)]);
     }
 }

@@ -15,7 +15,6 @@ use arrow::array::{ArrayRef, RecordBatch};
 use causeway_core::{BoundColumn, Relation, Report, Result, Roles, RunContext};
 use rayon::prelude::*;
 
-use self::counts::TimeCount;
 use self::faults::{ColumnNames, Faults};
 use self::groups::GroupColumns;
 pub(crate) use self::groups::distinct_rows;
@@ -144,13 +143,7 @@ fn merge_workers(workers: Vec<Worker>) -> BTreeMap<Box<[u8]>, GroupCounts> {
 }
 
 fn risk_table(counts: GroupCounts, late_entry: bool) -> RiskTable {
-    let by_time = |counts: &TimeCount| (counts.time, counts.without_event);
+    let by_time = |entry: &Moment| (entry.time, entry.censored);
     let entries = late_entry.then(|| counts.entries.into_sorted().iter().map(by_time).collect());
-    let moments = counts.ends.into_sorted().into_iter().map(|counts| Moment {
-        time: counts.time,
-        at_risk: 0,
-        events: counts.with_event,
-        censored: counts.without_event,
-    });
-    RiskTable::new(moments.collect(), entries)
+    RiskTable::new(counts.ends.into_sorted(), entries)
 }

@@ -61,15 +61,14 @@ mod params;
 #[cfg(test)]
 mod tests;
 
-use arrow::array::ArrayRef;
 use causeway_core::{
     Literals, Operator, OperatorFactory, Output, PrivacyClaim, Relation, Result, Roles, RunContext, Spec,
 };
 
-use self::algorithm::{Point, product_limit};
+use self::algorithm::{Curve, std_error};
 use self::params::KaplanMeier;
 use crate::cohort::Cohort;
-use crate::output::{assemble, doubles, moment_columns, nullable_doubles};
+use crate::output::{Column, add, assemble, curve_columns, doubles, nullable_doubles};
 use crate::risk_table::Moment;
 use crate::roles;
 
@@ -137,20 +136,24 @@ impl Operator for Bound {
         let cohort = Cohort::read(SPEC.name, &self.roles, &self.roles.columns("by"), inputs, context)?;
         let report = cohort.report();
         let mut moments: Vec<Moment> = Vec::new();
-        let mut points: Vec<Point> = Vec::new();
+        let mut curve = Curve::default();
         let mut rows_per_group = Vec::with_capacity(cohort.tables.len());
         for table in cohort.tables {
             context.check_cancelled()?;
             let group = table.with_start();
-            points.extend(context.pool().install(|| product_limit(&group, self.params.interval)));
+            let next = context.pool().install(|| Curve::new(&group, self.params.interval));
             rows_per_group.push(group.len());
-            moments.extend(group);
+            add(&mut moments, group);
+            add(&mut curve.steps, next.steps);
+            add(&mut curve.limits, next.limits);
         }
-        let mut columns: Vec<ArrayRef> = moment_columns(&moments);
-        columns.push(doubles(points.iter().map(|point| point.survival)));
-        columns.push(nullable_doubles(points.iter().map(|point| point.std_error)));
-        columns.push(doubles(points.iter().map(|point| point.low)));
-        columns.push(doubles(points.iter().map(|point| point.high)));
+        let estimates: [Column<'_>; 4] = [
+            &|| doubles(curve.steps.iter().map(|(survival, _)| *survival)),
+            &|| nullable_doubles(curve.steps.iter().map(std_error)),
+            &|| doubles(curve.limits.iter().map(|(low, _)| *low)),
+            &|| doubles(curve.limits.iter().map(|(_, high)| *high)),
+        ];
+        let columns = context.pool().install(|| curve_columns(&moments, &estimates));
         context.progress(1.0);
         assemble(self.output_schema()?, &cohort.keys, &rows_per_group, columns, report)
     }

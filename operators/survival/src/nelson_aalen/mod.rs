@@ -54,7 +54,6 @@ mod params;
 #[cfg(test)]
 mod tests;
 
-use arrow::array::ArrayRef;
 use causeway_core::{
     Literals, Operator, OperatorFactory, Output, Parameter, ParameterKind, PrivacyClaim, Relation, Result, Roles,
     RunContext, Spec,
@@ -63,7 +62,7 @@ use causeway_core::{
 use self::algorithm::{Hazard, cumulative_hazard};
 use self::params::NelsonAalen;
 use crate::cohort::Cohort;
-use crate::output::{assemble, doubles, moment_columns};
+use crate::output::{Column, add, assemble, curve_columns, doubles};
 use crate::risk_table::Moment;
 use crate::roles;
 
@@ -145,15 +144,17 @@ impl Operator for Bound {
         for table in cohort.tables {
             context.check_cancelled()?;
             let group = table.with_start();
-            hazards.extend(cumulative_hazard(&group, &self.params));
+            add(&mut hazards, cumulative_hazard(&group, &self.params));
             rows_per_group.push(group.len());
-            moments.extend(group);
+            add(&mut moments, group);
         }
-        let mut columns: Vec<ArrayRef> = moment_columns(&moments);
-        columns.push(doubles(hazards.iter().map(|hazard| hazard.sum)));
-        columns.push(doubles(hazards.iter().map(|hazard| hazard.std_error)));
-        columns.push(doubles(hazards.iter().map(|hazard| hazard.low)));
-        columns.push(doubles(hazards.iter().map(|hazard| hazard.high)));
+        let estimates: [Column<'_>; 4] = [
+            &|| doubles(hazards.iter().map(|hazard| hazard.sum)),
+            &|| doubles(hazards.iter().map(|hazard| hazard.std_error)),
+            &|| doubles(hazards.iter().map(|hazard| hazard.low)),
+            &|| doubles(hazards.iter().map(|hazard| hazard.high)),
+        ];
+        let columns = context.pool().install(|| curve_columns(&moments, &estimates));
         context.progress(1.0);
         assemble(self.output_schema()?, &cohort.keys, &rows_per_group, columns, report)
     }

@@ -144,19 +144,22 @@ impl Operator for Bound {
     fn run(&self, inputs: Vec<Relation>, context: &mut RunContext) -> Result<Output> {
         let cohort = Cohort::read(SPEC.name, &self.roles, &self.roles.columns("by"), inputs, context)?;
         let mut found: Vec<Quantile> = Vec::with_capacity(cohort.tables.len());
-        for table in &cohort.tables {
+        let report = cohort.report();
+        let n_rows = counts(cohort.tables.iter().map(|table| table.n_rows));
+        let n_events = counts(cohort.tables.iter().map(RiskTable::n_events));
+        for table in cohort.tables {
             context.check_cancelled()?;
             found.push(quantile_time(&table.with_start(), self.params.quantile, self.params.interval));
         }
         context.progress(1.0);
         let columns = vec![
-            counts(cohort.tables.iter().map(|table| table.n_rows)),
-            counts(cohort.tables.iter().map(RiskTable::n_events)),
+            n_rows,
+            n_events,
             doubles(found.iter().map(|_| self.params.quantile)),
             nullable_doubles(found.iter().map(|quantile| quantile.time)),
             nullable_doubles(found.iter().map(|quantile| quantile.low)),
             nullable_doubles(found.iter().map(|quantile| quantile.high)),
         ];
-        assemble(self.output_schema()?, &cohort.keys, &vec![1; found.len()], columns, cohort.report())
+        assemble(self.output_schema()?, &cohort.keys, &vec![1; found.len()], columns, report)
     }
 }
