@@ -18,12 +18,17 @@ use crate::terminal::Terminal;
 /// Stack of a worker thread: plans are walked recursively there too.
 const WORKER_STACK_BYTES: usize = 16 << 20;
 
+/// Names the user whose rights hold, where `--user` does not.
+const USER_VARIABLE: &str = "CAUSEWAY_USER";
+
 /// The terminal, the threads and the signals of this process.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) terminal: Terminal,
     /// The bars on the terminal; log lines are written above them.
     pub(crate) bars: MultiProgress,
+    /// The user whose rights hold; `None` for the embedded mode's admin.
+    pub(crate) user: Option<String>,
     config: Option<PathBuf>,
     verbosity: Verbosity,
     threads: OnceLock<(Runtime, Interrupts)>,
@@ -35,6 +40,7 @@ impl App {
         Self {
             terminal: Terminal::new(global),
             bars: MultiProgress::new(),
+            user: global.user.clone().or_else(|| std::env::var(USER_VARIABLE).ok()),
             config: global.config.clone().or_else(|| std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from)),
             verbosity: Verbosity { verbose: global.verbose, quiet: global.quiet },
             threads: OnceLock::new(),

@@ -45,6 +45,9 @@ pub(crate) struct Global {
     /// Show no progress bars, even on a terminal
     #[arg(long, global = true)]
     pub(crate) no_progress: bool,
+    /// Act with the rights of this user [default: $CAUSEWAY_USER, else admin: who can open the catalog's file may do everything]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) user: Option<String>,
 }
 
 /// When to use colours.
@@ -112,6 +115,9 @@ pub(crate) struct InitOptions {
     /// Where the tables shall lie: file:///path, or s3://bucket/prefix [default: the folder `lake` in DIR]
     #[arg(long, value_name = "URL")]
     pub(crate) lake_url: Option<String>,
+    /// Where the catalog shall lie: a SQLite file, or postgres://user@host/database [default: catalog.sqlite in DIR]
+    #[arg(long, value_name = "URL")]
+    pub(crate) catalog_url: Option<String>,
     /// A folder besides DIR whose files statements may read; may be given more than once
     #[arg(long, value_name = "DIR")]
     pub(crate) read: Vec<PathBuf>,

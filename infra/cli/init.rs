@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use causeway_runtime::{CONFIG_FILE, Project};
-use causeway_store::SqliteCatalog;
 use serde_json::json;
 
 use crate::app::App;
@@ -41,9 +40,8 @@ pub(crate) fn init(app: &App, options: &InitOptions) -> Result<Exit, Failure> {
 }
 
 fn create_catalog(app: &App, project: &Project) -> Result<(), Failure> {
-    let Some(catalog) = project.catalog_file() else { return Ok(()) };
     app.wait(async {
-        SqliteCatalog::open(&catalog).await?;
+        causeway_store::open(&project.catalog_url()).await?;
         Ok(())
     })
 }
@@ -52,6 +50,11 @@ fn config_text(options: &InitOptions) -> Result<String, Failure> {
     let lake = match &options.lake_url {
         Some(url) => format!("url = {}\n", quoted(url)),
         None => "# url = \"s3://bucket/prefix\"         # default: the folder `lake` beside this file\n".to_owned(),
+    };
+    let catalog = match &options.catalog_url {
+        Some(url) => format!("url = {}\n", quoted(url)),
+        None => "# url = \"sqlite://catalog.sqlite\"    # relative to this file, or postgres://user@host/database\n"
+            .to_owned(),
     };
     let mut read = vec![quoted(".")];
     let mut write = vec![quoted(EXPORTS)];
@@ -62,7 +65,7 @@ fn config_text(options: &InitOptions) -> Result<String, Failure> {
     }
     Ok(format!(
         "# Every key: docs/configuration.md. CAUSEWAY_<SECTION>_<KEY> in the environment comes before this file.\n\n\
-         [lake]\n{lake}\n[catalog]\n# url = \"sqlite://catalog.sqlite\"    # relative to this file\n\n[limits]\n\
+         [lake]\n{lake}\n[catalog]\n{catalog}\n[limits]\n\
          # memory_limit_bytes = 4294967296   # default: 60 % of the machine's memory\n\
          # timeout_seconds = 3600            # default: none\n\n[paths]\n\
          read = [{}]                         # what read_csv and COPY … FROM may read\n\
@@ -82,16 +85,22 @@ fn quoted(text: &str) -> String {
     json!(text).to_string()
 }
 
+/// Returns the catalog's file as it lies in the lake's folder, or where its server is.
+fn catalog_name(project: &Project) -> String {
+    let beside = project.catalog_file().and_then(|file| Some(file.strip_prefix(&project.folder).ok()?.to_owned()));
+    beside.map_or_else(|| project.catalog_shown(), |file| file.display().to_string())
+}
+
 fn report(app: &App, project: &Project, folder: &Path) -> Result<(), Failure> {
     if app.terminal.json {
-        let made = json!({"config": project.file, "lake": project.lake_url(), "catalog": project.catalog_url()});
+        let made = json!({"config": project.file, "lake": project.lake_url(), "catalog": project.catalog_shown()});
         print(&format!("{made}\n"))?;
         return Ok(());
     }
     let mut text = String::new();
     let _ = writeln!(text, "{} {}", app.terminal.paint(Tone::Good, "made a lake in"), folder.display());
     let _ = writeln!(text, "  {CONFIG_FILE:<16} settings");
-    let _ = writeln!(text, "  catalog.sqlite   what is known about tables, runs and lineage");
+    let _ = writeln!(text, "  {:<16} what is known about tables, runs and lineage", catalog_name(project));
     let _ = writeln!(text, "  {:<16} {}\n", "lake", project.lake_url());
     let enter = if folder == Path::new(".") { String::new() } else { format!("cd {} && ", folder.display()) };
     let _ = writeln!(text, "next:");

@@ -23,7 +23,8 @@ pub(crate) fn run(app: &App, options: &RunOptions) -> Result<Exit, Failure> {
     let progress = StepProgress::new(app);
     let runner = Runner::new(session.engine.clone(), &session.project.folder)
         .with_cancel(app.interrupts().begin())
-        .with_events(events(&progress));
+        .with_events(events(&progress))
+        .with_user(app.user.clone());
     let summary = app.wait(async { Ok(Box::pin(runner.run(&pipeline)).await?) })?;
     if app.terminal.json {
         print(&format!("{}\n", json!(summary)))?;

@@ -39,8 +39,7 @@ impl Session {
 /// Opens the lake's catalog, which must exist: a new one would hide that the old one is lost.
 pub(crate) async fn open_catalog(project: &Project) -> Result<Arc<dyn Catalog>, Failure> {
     let Some(file) = project.catalog_file() else {
-        return Err(Failure::new(Exit::Unusable, format!("catalog.url `{}` is not supported", project.catalog_url()))
-            .with_hint("use sqlite:///path/to/catalog.sqlite"));
+        return Ok(causeway_store::open(&project.catalog_url()).await?);
     };
     if !file.try_exists()? {
         return Err(Failure::new(Exit::Unusable, format!("the catalog {} does not exist", file.display()))

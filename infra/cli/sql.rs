@@ -123,7 +123,8 @@ impl Runner<'_> {
         let started = Instant::now();
         let failed = |error: &_| Failure::of_statement(error, &statement.sql, self.source.as_deref(), first_line);
         let interrupts = self.app.interrupts();
-        let context = StatementContext { cancel: interrupts.begin(), ..StatementContext::default() };
+        let context =
+            StatementContext { cancel: interrupts.begin(), user: self.app.user.clone(), ..StatementContext::default() };
         let outcome = self.app.wait(async {
             let execution = self.session.engine.execute(&statement.sql, &context);
             if !statement.kind.is_read_only() {

@@ -13,10 +13,20 @@ pub(crate) struct Product {
 impl Product {
     /// Makes a lake with `causeway init`; statements may read the repository.
     pub(crate) fn init() -> Self {
+        Self::init_with(&[])
+    }
+
+    /// Makes a lake whose catalog lies at `url`.
+    pub(crate) fn init_on(url: &str) -> Self {
+        Self::init_with(&["--catalog-url", url])
+    }
+
+    fn init_with(options: &[&str]) -> Self {
         let product = Self { folder: tempfile::tempdir().unwrap() };
         let lake = product.folder();
         let output = Command::new(env!("CARGO_BIN_EXE_causeway"))
             .args(["init", lake.to_str().unwrap(), "--read", repository("").to_str().unwrap()])
+            .args(options)
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

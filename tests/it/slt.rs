@@ -115,7 +115,9 @@ impl AsyncDB for Database {
     type ColumnType = DefaultColumnType;
 
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Quoted> {
-        match self.engine.execute(sql, &StatementContext::default()).await.map_err(Quoted)? {
+        let user = sql.strip_prefix("-- as ").and_then(|rest| rest.lines().next()).map(str::to_owned);
+        let context = StatementContext { user, ..StatementContext::default() };
+        match self.engine.execute(sql, &context).await.map_err(Quoted)? {
             Outcome::Done(report) => Ok(DBOutput::StatementComplete(report.rows_out.unwrap_or(0))),
             Outcome::Rows(rows) => {
                 let types = rows.schema.fields().iter().map(|field| column_type(field.data_type())).collect();

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::{
-    Dataset, DatasetId, DatasetVersion, Direction, LineageRow, NewFile, NewRun, NewStep, OperatorUse, Result, Run,
-    RunId, RunState, Step, StepId, StepOutcome, StepState, TableName, VersionId,
+    Dataset, DatasetId, DatasetVersion, Direction, Grant, LineageRow, NewFile, NewRun, NewStep, OperatorUse, Principal,
+    Result, Rights, RowPolicy, Run, RunId, RunState, Step, StepId, StepOutcome, StepState, TableName, VersionId,
 };
 
 /// The record of datasets, runs and lineage.
@@ -113,6 +113,19 @@ pub trait Catalog: Send + Sync + Debug {
         direction: Direction,
         depth: Option<i64>,
     ) -> Result<Vec<LineageRow>>;
+
+    /// Returns all that a user may do, through roles too; `None` if there is no such user. Every user
+    /// is a member of [`crate::PUBLIC`].
+    async fn rights(&self, user: &str) -> Result<Option<Rights>>;
+
+    /// Lists users and roles by name, the built-in roles ([`crate::BUILT_IN`]) among them.
+    async fn principals(&self) -> Result<Vec<Principal>>;
+
+    /// Lists all grants, by grantee.
+    async fn grants(&self) -> Result<Vec<Grant>>;
+
+    /// Lists the row policies of one table, or of all, by table and name.
+    async fn row_policies(&self, table: Option<&TableName>) -> Result<Vec<RowPolicy>>;
 
     /// Checks that the store answers and is sound; returns what it found, for `causeway doctor`.
     async fn check(&self) -> Result<String>;

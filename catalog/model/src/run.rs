@@ -1,6 +1,8 @@
 //! Runs and their steps.
 
-use crate::{Column, DatasetId, DatasetKind, DatasetPolicy, LineageEdge, RunId, StepId, TableName, VersionId};
+use crate::{
+    AccessChange, Column, DatasetId, DatasetKind, DatasetPolicy, LineageEdge, RunId, StepId, TableName, VersionId,
+};
 
 /// What started a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +95,8 @@ pub struct NewRun {
     pub pipeline_digest: Option<String>,
     /// The version of the binary.
     pub engine_version: String,
+    /// The user who started it.
+    pub actor: String,
 }
 
 /// A run.
@@ -110,6 +114,8 @@ pub struct Run {
     pub state: RunState,
     /// The version of the binary that started it.
     pub engine_version: String,
+    /// The user who started it.
+    pub actor: String,
     /// When it started (RFC 3339, UTC, the database's clock).
     pub started_at: String,
     /// When it ended.
@@ -197,6 +203,8 @@ pub struct StepOutcome {
     pub operators: Vec<OperatorUse>,
     /// The files loaded.
     pub ingested: Vec<IngestedFile>,
+    /// Changes of users, roles, grants and policies.
+    pub access: Vec<AccessChange>,
     /// Rows read, if counted.
     pub rows_in: Option<i64>,
     /// Rows written.

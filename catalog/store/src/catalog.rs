@@ -11,14 +11,15 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use causeway_model::{
-    Catalog, CatalogError, Dataset, DatasetId, DatasetVersion, Direction, LineageRow, NewFile, NewRun, NewStep,
-    OperatorUse, Result, Run, RunId, RunState, Step, StepId, StepOutcome, StepState, TableName, VersionId,
+    Catalog, CatalogError, Dataset, DatasetId, DatasetVersion, Direction, Grant, LineageRow, NewFile, NewRun, NewStep,
+    OperatorUse, Principal, Result, Rights, RowPolicy, Run, RunId, RunState, Step, StepId, StepOutcome, StepState,
+    TableName, VersionId,
 };
 
 use crate::connection::Connection;
 use crate::error::{Result as StoreResult, StoreError};
 use crate::lineage::{self, Question};
-use crate::{check, complete, datasets, files, runs, steps};
+use crate::{access, check, complete, datasets, files, runs, steps};
 
 /// A catalog in a database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -219,6 +220,22 @@ impl<B: Backend> Catalog for SqlCatalog<B> {
     ) -> Result<Vec<LineageRow>> {
         let question = Question { target, column, direction, depth };
         read!(self, |connection| lineage::follow(connection, &question))
+    }
+
+    async fn rights(&self, user: &str) -> Result<Option<Rights>> {
+        read!(self, |connection| access::rights(connection, user))
+    }
+
+    async fn principals(&self) -> Result<Vec<Principal>> {
+        read!(self, |connection| access::principals(connection))
+    }
+
+    async fn grants(&self) -> Result<Vec<Grant>> {
+        read!(self, |connection| access::grants(connection))
+    }
+
+    async fn row_policies(&self, table: Option<&TableName>) -> Result<Vec<RowPolicy>> {
+        read!(self, |connection| access::policies(connection, table))
     }
 
     async fn check(&self) -> Result<String> {

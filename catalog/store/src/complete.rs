@@ -8,7 +8,7 @@ use causeway_model::{
 use crate::connection::Connection;
 use crate::error::{Result, already_exists, invalid, not_found};
 use crate::write::{self, NewDataset, NewVersion};
-use crate::{datasets, edges, steps};
+use crate::{access, datasets, edges, steps};
 
 /// A running attempt and the time at which it ends.
 struct Ending<'a> {
@@ -32,6 +32,9 @@ pub(crate) async fn complete(
     }
     for dataset in &outcome.dropped {
         drop_dataset(connection, *dataset, &now).await?;
+    }
+    for change in &outcome.access {
+        access::change(connection, change, &now).await?;
     }
     let mut outputs = Vec::with_capacity(outcome.outputs.len());
     for output in &outcome.outputs {
@@ -73,7 +76,8 @@ async fn drop_dataset(connection: &mut Connection, dataset: DatasetId, now: &str
     if changed == 0 {
         return Err(not_found("live dataset", dataset.0));
     }
-    Ok(())
+    let name = datasets::by_id(connection, dataset).await?.name;
+    access::forget_table(connection, &name).await
 }
 
 async fn write_output(connection: &mut Connection, ending: &Ending<'_>, output: &OutputVersion) -> Result<VersionId> {

@@ -15,6 +15,7 @@
 //! # }).unwrap();
 //! ```
 
+mod access;
 mod catalog;
 mod check;
 mod complete;

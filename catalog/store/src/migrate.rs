@@ -14,13 +14,22 @@ pub(crate) struct Migration {
 }
 
 /// Change `n` stands at index `n - 1`. Never edited after release.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    name: "core",
-    sql: Sql {
-        sqlite: include_str!("../../migrations/0001_core.sqlite.sql"),
-        postgres: include_str!("../../migrations/0001_core.postgres.sql"),
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "core",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0001_core.sqlite.sql"),
+            postgres: include_str!("../../migrations/0001_core.postgres.sql"),
+        },
     },
-}];
+    Migration {
+        name: "access",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0002_access.sqlite.sql"),
+            postgres: include_str!("../../migrations/0002_access.postgres.sql"),
+        },
+    },
+];
 
 const RECORD: Sql = Sql {
     sqlite: "CREATE TABLE schema_migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, \

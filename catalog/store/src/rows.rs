@@ -48,6 +48,7 @@ pub(crate) fn run(row: &Row) -> Result<Run> {
         pipeline_digest: row.get("pipeline_digest")?,
         state: word(row.get("state")?, &RunState::ALL, RunState::name)?,
         engine_version: row.get("engine_version")?,
+        actor: row.get("actor")?,
         started_at: row.get("started_at")?,
         finished_at: row.get("finished_at")?,
     })
@@ -83,7 +84,7 @@ pub(crate) fn step_state(stored: &str) -> Result<StepState> {
 }
 
 /// Finds the value with this stored name.
-fn word<T: Copy>(stored: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T> {
+pub(crate) fn word<T: Copy>(stored: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T> {
     let found = all.iter().copied().find(|value| name(*value) == stored);
     found.ok_or_else(|| damaged(format!("unknown word `{stored}`")))
 }

@@ -8,6 +8,7 @@ const PAGES: &[(&str, &str)] = pages![
     "CW0106",
     "CW0107",
     "CW0108",
+    "CW0109",
     "CW0201",
     "CW0202",
     "CW0203",

@@ -36,6 +36,10 @@ pub(crate) fn run(mut runner: Runner<'_>) -> Result<Exit, Failure> {
     let mut editor = editor(runner.app.terminal.output_colours, &vocabulary)?;
     let terminal = &runner.app.terminal;
     terminal.note(&format!("causeway {VERSION} — \\? lists commands, a statement ends with ;, Ctrl-D leaves"));
+    terminal.note(&match &runner.app.user {
+        Some(user) => format!("acting as {user}"),
+        None => "acting as admin: who can open the catalog's file may do everything".to_owned(),
+    });
     loop {
         match editor.read_line(&SqlPrompt).context("the terminal cannot be read")? {
             Signal::Success(text) => match answer(&mut runner, &text) {

@@ -16,7 +16,8 @@ pub(crate) fn apply_environment(config: &mut Config, variables: Variables<'_>) -
         if default.is_object() {
             continue;
         }
-        let Some(text) = variables(&name) else { continue };
+        let short = (name == "CAUSEWAY_CATALOG_URL").then_some("CAUSEWAY_CATALOG");
+        let Some(text) = variables(&name).or_else(|| variables(short?)) else { continue };
         changed[&section][&key] = parse(&name, &text, &default)?;
         *config = serde_json::from_value(changed.clone()).map_err(|error| environment_error(&name, &error))?;
     }

@@ -55,6 +55,16 @@ impl Project {
         )
     }
 
+    /// Returns where the catalog lies, for people: without a password.
+    pub fn catalog_shown(&self) -> String {
+        let url = self.catalog_url();
+        let Some((scheme, rest)) = url.split_once("://") else { return url };
+        match rest.rsplit_once('@') {
+            Some((user, place)) => format!("{scheme}://{}@{place}", user.split(':').next().unwrap_or_default()),
+            None => url,
+        }
+    }
+
     /// Returns the catalog's file, if it is one.
     pub fn catalog_file(&self) -> Option<PathBuf> {
         let url = self.catalog_url();

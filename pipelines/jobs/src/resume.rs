@@ -37,6 +37,7 @@ impl Runner {
             pipeline: Some(pipeline.name.clone()),
             pipeline_digest: Some(pipeline.digest.clone()),
             engine_version: self.engine.config().version.clone(),
+            actor: self.actor(),
         };
         self.engine.catalog().begin_run(&new).await?;
         Ok((run, false))

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use causeway_core::{Cancel, Seed};
 use causeway_engine::{Engine, EngineError, ProgressEvent, StatementContext, StatementKind, StepReport, StepRequest};
-use causeway_model::{CatalogError, NewStep, RunId, RunState, StepState};
+use causeway_model::{CatalogError, NewStep, Rights, RunId, RunState, StepState};
 
 use crate::check::CheckPlace;
 use crate::digest::Digest;
@@ -73,6 +73,7 @@ pub struct Runner {
     state_dir: PathBuf,
     cancel: Cancel,
     events: EventSink,
+    user: Option<String>,
 }
 
 /// The summaries so far, by position in the pipeline.
@@ -81,7 +82,25 @@ type Done = Vec<StepSummary>;
 impl Runner {
     /// Makes a runner; `state_dir` holds the locks, so all processes of one lake must share it.
     pub fn new(engine: Engine, state_dir: &Path) -> Self {
-        Self { engine, state_dir: state_dir.to_owned(), cancel: Cancel::default(), events: Arc::new(|_| {}) }
+        Self {
+            engine,
+            state_dir: state_dir.to_owned(),
+            cancel: Cancel::default(),
+            events: Arc::new(|_| {}),
+            user: None,
+        }
+    }
+
+    /// Runs with the rights of `user`; `None` for the embedded mode's admin.
+    #[must_use]
+    pub fn with_user(mut self, user: Option<String>) -> Self {
+        self.user = user;
+        self
+    }
+
+    /// Returns the name under which runs are recorded.
+    pub(crate) fn actor(&self) -> String {
+        self.user.clone().unwrap_or_else(|| Rights::embedded().user)
     }
 
     /// Sends what happens to `events`.
@@ -159,6 +178,7 @@ impl Runner {
             progress: Arc::new(move |event| events(RunEvent::StepProgress { name: step.clone(), event })),
             base_dir: None,
             seed: seed_of(name),
+            user: self.user.clone(),
         }
     }
 

@@ -53,7 +53,7 @@ impl Used {
                 self.writes.push(name.clone());
                 Ok(())
             }
-            Statement::CreateSchema { .. } | Statement::Execute { .. } => Ok(()),
+            Statement::CreateSchema { .. } | Statement::Execute { .. } | Statement::Access(_) => Ok(()),
             Statement::Drop { names, .. } => {
                 self.writes.extend(names.iter().cloned());
                 Ok(())

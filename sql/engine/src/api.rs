@@ -64,6 +64,22 @@ pub enum StatementKind {
     CopyInto,
     /// `COPY … TO 'file'`.
     CopyTo,
+    /// `CREATE USER`.
+    CreateUser,
+    /// `CREATE ROLE`.
+    CreateRole,
+    /// `DROP USER`.
+    DropUser,
+    /// `DROP ROLE`.
+    DropRole,
+    /// `GRANT`.
+    Grant,
+    /// `REVOKE`.
+    Revoke,
+    /// `CREATE POLICY`.
+    CreatePolicy,
+    /// `DROP POLICY`.
+    DropPolicy,
 }
 
 impl StatementKind {
@@ -83,6 +99,14 @@ impl StatementKind {
             Self::Merge => "merge",
             Self::CopyInto => "copy_into",
             Self::CopyTo => "copy_to",
+            Self::CreateUser => "create_user",
+            Self::CreateRole => "create_role",
+            Self::DropUser => "drop_user",
+            Self::DropRole => "drop_role",
+            Self::Grant => "grant",
+            Self::Revoke => "revoke",
+            Self::CreatePolicy => "create_policy",
+            Self::DropPolicy => "drop_policy",
         }
     }
 
@@ -130,11 +154,13 @@ pub struct StatementContext {
     pub base_dir: Option<PathBuf>,
     /// The seed of its operators.
     pub seed: Seed,
+    /// The user whose rights hold; `None` for the embedded mode's only user, who may do everything.
+    pub user: Option<String>,
 }
 
 impl Default for StatementContext {
     fn default() -> Self {
-        Self { cancel: Cancel::default(), progress: Arc::new(|_| {}), base_dir: None, seed: Seed(0) }
+        Self { cancel: Cancel::default(), progress: Arc::new(|_| {}), base_dir: None, seed: Seed(0), user: None }
     }
 }
 

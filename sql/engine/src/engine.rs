@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use causeway_core::OperatorFactory;
 use causeway_lake::Lake;
-use causeway_model::{Catalog, NewRun, RunId, RunKind, RunState, TableName};
+use causeway_model::{Catalog, NewRun, Rights, RunId, RunKind, RunState, TableName};
 use datafusion::execution::TaskContext;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::execute_stream;
@@ -18,6 +18,7 @@ use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as SqlStatement, Value, VisitMut, VisitorMut};
 use std::ops::ControlFlow;
 
+use crate::access::{Guard, denied};
 use crate::analyse::analyse_parsed;
 use crate::api::{EngineConfig, Outcome, Rows, StatementContext, StatementInfo, StepReport, StepRequest};
 use crate::call::prepare;
@@ -27,6 +28,7 @@ use crate::gate::Limits;
 use crate::limits::guarded;
 use crate::parse::{Parsed, Statement, parse_one, parse_script};
 use crate::plan::{Planned, on_big_stack};
+use crate::relations::CallPlanner;
 use crate::resolve::{Lookup, Resolved};
 use crate::running::Running;
 use crate::session::{PlanningContext, base_session};
@@ -57,7 +59,7 @@ impl Engine {
         lake: Lake,
         system: Arc<dyn SystemRelations>,
     ) -> Result<Self> {
-        let session = base_session(&config, Arc::clone(&system))?;
+        let session = base_session(&config)?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(config.threads)
             .thread_name(|index| format!("operator-{index}"))
@@ -135,13 +137,16 @@ impl Engine {
     }
 
     /// Records a step of a run that is over, if its commit has landed in the lake without being
-    /// recorded; executes nothing.
+    /// recorded; executes nothing. The rights are those of the user who started the run.
     ///
     /// # Errors
     /// Any [`EngineError`] of planning the statement again or of recording it.
     pub async fn settle(&self, request: &StepRequest) -> Result<Option<StepReport>> {
         let parsed = parse_one(&request.sql, &self.limits())?;
-        Box::pin(Change::settle(self, request, parsed)).await
+        let mut request = request.clone();
+        let actor = self.catalog().run(&request.run).await?.actor;
+        request.context.user = Some(actor).filter(|actor| *actor != Rights::embedded().user);
+        Box::pin(Change::settle(self, &request, parsed)).await
     }
 
     async fn statement(&self, parsed: Parsed, context: &StatementContext) -> Result<Outcome> {
@@ -153,6 +158,7 @@ impl Engine {
                 pipeline: None,
                 pipeline_digest: None,
                 engine_version: self.config().version.clone(),
+                actor: context.user.clone().unwrap_or_else(|| Rights::embedded().user),
             })
             .await?;
         let request = StepRequest {
@@ -173,8 +179,9 @@ impl Engine {
     /// Plans and starts a query.
     pub(crate) async fn query(&self, mut query: Box<Query>, context: &StatementContext) -> Result<Rows> {
         let references = prepare(&mut query)?;
-        let (state, _running) = self.session(context);
-        let resolved = Arc::new(self.lookup(context, &state).resolve(&references).await?);
+        let guard = self.guard(context).await?;
+        let (state, _running) = self.session(context, &guard)?;
+        let resolved = Arc::new(self.lookup(context, &state, &guard).resolve(&references).await?);
         let planned = self.plan(&state, &resolved, query, Box::new(Ok), false).await?;
         self.start(&state, planned, context)
     }
@@ -185,8 +192,9 @@ impl Engine {
                 .with_hint("explain the query that the change is made of")
         })?;
         let references = prepare(query)?;
-        let (state, _running) = self.session(context);
-        let resolved = Arc::new(self.lookup(context, &state).resolve(&references).await?);
+        let guard = self.guard(context).await?;
+        let (state, _running) = self.session(context, &guard)?;
+        let resolved = Arc::new(self.lookup(context, &state, &guard).resolve(&references).await?);
         let planning_state = state.clone();
         let tables = Arc::clone(&resolved);
         let handle = tokio::runtime::Handle::current();
@@ -203,6 +211,17 @@ impl Engine {
         }
     }
 
+    /// Returns what the user of a statement may do.
+    pub(crate) async fn guard(&self, context: &StatementContext) -> Result<Guard> {
+        let rights = match &context.user {
+            None => Rights::embedded(),
+            Some(user) => self.catalog().rights(user).await?.ok_or_else(|| {
+                denied(format!("there is no user `{user}`")).with_hint("an admin makes users with CREATE USER")
+            })?,
+        };
+        Ok(Guard { rights: Arc::new(rights) })
+    }
+
     fn start(&self, state: &SessionState, planned: Planned, context: &StatementContext) -> Result<Rows> {
         let stream = execute_stream(planned.physical, Arc::new(TaskContext::from(state)))?;
         let stream = guarded(stream, context.cancel.clone(), self.config().timeout);
@@ -210,15 +229,22 @@ impl Engine {
     }
 
     /// Returns a session for one statement and what its operators share.
-    pub(crate) fn session(&self, context: &StatementContext) -> (SessionState, Arc<Running>) {
+    pub(crate) fn session(&self, context: &StatementContext, guard: &Guard) -> Result<(SessionState, Arc<Running>)> {
         let running = Arc::new(Running::new(context, Arc::clone(&self.0.pool)));
         let mut state = self.0.session.clone();
         state.config_mut().set_extension(Arc::clone(&running));
-        (state, running)
+        let calls = CallPlanner { system: Arc::clone(&self.0.system), rights: Arc::clone(&guard.rights) };
+        state.register_relation_planner(Arc::new(calls))?;
+        Ok((state, running))
     }
 
-    pub(crate) fn lookup<'a>(&'a self, context: &'a StatementContext, state: &'a SessionState) -> Lookup<'a> {
-        Lookup { engine: self, state, base_dir: self.base_dir(context), pinned: &[] }
+    pub(crate) fn lookup<'a>(
+        &'a self,
+        context: &'a StatementContext,
+        state: &'a SessionState,
+        guard: &'a Guard,
+    ) -> Lookup<'a> {
+        Lookup { engine: self, state, base_dir: self.base_dir(context), pinned: &[], guard }
     }
 
     pub(crate) fn base_dir<'a>(&'a self, context: &'a StatementContext) -> &'a Path {
@@ -277,11 +303,15 @@ impl Engine {
         }
     }
 
-    /// Returns the error for a table that is not there, with the nearest name.
-    pub(crate) async fn unknown_table(&self, name: &TableName) -> EngineError {
+    /// Returns the error for a table that is not there, or not for this user, with the nearest name
+    /// that is.
+    pub(crate) async fn unknown_table(&self, name: &TableName, rights: &Rights) -> EngineError {
         let error = EngineError::new(ErrorKind::NotFound, format!("there is no table or view `{name}`"));
         let mut names: Vec<String> = match self.catalog().datasets(false).await {
-            Ok(datasets) => datasets.iter().map(|dataset| dataset.name.to_string()).collect(),
+            Ok(datasets) => {
+                let known = datasets.iter().filter(|dataset| rights.is_admin() || rights.may_know(&dataset.name));
+                known.map(|dataset| dataset.name.to_string()).collect()
+            }
             Err(error) => return error.into(),
         };
         names.extend(self.system().tables().iter().map(|table| format!("system.{table}")));

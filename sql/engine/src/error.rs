@@ -52,6 +52,8 @@ pub enum ErrorKind {
     Unsupported,
     /// A path outside the allowed folders, or a write to a system table: ask for access.
     Refused,
+    /// The user lacks a right: ask for it.
+    Denied,
     /// The thing to create exists: drop it or use OR REPLACE.
     AlreadyExists,
     /// The data break what the statement or operator requires: fix or filter the data.
@@ -79,6 +81,7 @@ impl ErrorKind {
             Self::Unsupported => "CW0106",
             Self::Refused => "CW0107",
             Self::AlreadyExists => "CW0108",
+            Self::Denied => "CW0109",
             Self::Data => "CW0201",
             Self::Memory => "CW0202",
             Self::Timeout => "CW0203",

@@ -13,6 +13,7 @@
 //! Where to look next: [`Engine::execute`] for one statement, [`Engine::run_step`] for a pipeline's
 //! step, [`SystemRelations`] for what `causeway-system` adds.
 
+mod access;
 mod analyse;
 mod api;
 mod call;

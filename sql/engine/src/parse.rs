@@ -10,8 +10,9 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use causeway_model::TableName;
+use causeway_model::{PrincipalKind, TableName};
 
+use crate::access::{self, AccessStatement};
 use crate::api::StatementKind;
 use crate::error::{EngineError, ErrorKind, Result, syntax};
 use crate::gate::{Limits, tokens};
@@ -37,6 +38,7 @@ pub(crate) enum Statement {
     CopyTo(Box<CopyToStatement>),
     Prepare { name: String, query: Box<Query> },
     Execute { name: String, parameters: Vec<Expr> },
+    Access(AccessStatement),
 }
 
 /// What to do when the name to create is taken.
@@ -78,6 +80,7 @@ impl Statement {
             Self::Merge(_) => StatementKind::Merge,
             Self::CopyInto(_) => StatementKind::CopyInto,
             Self::CopyTo(_) => StatementKind::CopyTo,
+            Self::Access(statement) => statement.kind,
         }
     }
 }
@@ -158,6 +161,9 @@ fn parse_statement(parser: &mut DFParser<'_>) -> Result<Statement> {
     if is_keyword(&first, Keyword::COPY) && is_keyword(&second, Keyword::INTO) {
         return Ok(Statement::CopyInto(parse_copy_into(parser).map_err(|error| syntax(&error.to_string()))?));
     }
+    if is_keyword(&first, Keyword::GRANT) || is_keyword(&first, Keyword::REVOKE) {
+        return Ok(Statement::Access(access::grant(parser).map_err(|error| syntax(&error.to_string()))?));
+    }
     classify(parser.parse_statement()?)
 }
 
@@ -235,10 +241,20 @@ fn classify_sql(statement: SqlStatement) -> Result<Statement> {
             let view = match object_type {
                 ObjectType::Table => false,
                 ObjectType::View => true,
+                ObjectType::User => {
+                    return access::drop_principals(PrincipalKind::User, &names, if_exists).map(Statement::Access);
+                }
+                ObjectType::Role => {
+                    return access::drop_principals(PrincipalKind::Role, &names, if_exists).map(Statement::Access);
+                }
                 other => return Err(unsupported(&format!("DROP {other}"))),
             };
             Ok(Statement::Drop { view, names: names.iter().map(table_name).collect::<Result<_>>()?, if_exists })
         }
+        SqlStatement::CreateUser(user) => access::create_user(&user).map(Statement::Access),
+        SqlStatement::CreateRole(role) => access::create_role(&role).map(Statement::Access),
+        SqlStatement::CreatePolicy(policy) => access::create_policy(&policy).map(Statement::Access),
+        SqlStatement::DropPolicy(policy) => access::drop_policy(&policy).map(Statement::Access),
         SqlStatement::Insert(insert) => Ok(Statement::Insert(Box::new(insert))),
         SqlStatement::Update(update) => Ok(Statement::Update(Box::new(update))),
         SqlStatement::Delete(delete) => Ok(Statement::Delete(Box::new(delete))),
@@ -296,7 +312,7 @@ pub(crate) fn versioned() -> EngineError {
 fn unsupported(what: &str) -> EngineError {
     EngineError::new(ErrorKind::Unsupported, format!("{what} is not offered")).with_hint(
         "offered are SELECT, EXPLAIN, CREATE TABLE, CREATE VIEW, CREATE SCHEMA, DROP, INSERT, UPDATE, DELETE, MERGE, \
-         COPY INTO, COPY … TO, PREPARE and EXECUTE",
+         COPY INTO, COPY … TO, PREPARE, EXECUTE, GRANT, REVOKE, and CREATE and DROP of USER, ROLE and POLICY",
     )
 }
 

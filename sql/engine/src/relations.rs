@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use causeway_core::{Literal, Literals, OperatorError, OperatorFactory};
+use causeway_model::Rights;
 use datafusion::catalog::TableProvider;
 use datafusion::common::{DFSchema, Result, ScalarValue, TableReference};
 use datafusion::datasource::provider_as_source;
@@ -22,6 +23,7 @@ use crate::system::SystemRelations;
 #[derive(Debug)]
 pub(crate) struct CallPlanner {
     pub(crate) system: Arc<dyn SystemRelations>,
+    pub(crate) rights: Arc<Rights>,
 }
 
 impl RelationPlanner for CallPlanner {
@@ -76,7 +78,7 @@ impl CallPlanner {
         }
         let provider: Arc<dyn TableProvider> = self
             .system
-            .function(&call.function, &positional, &options)
+            .function(&call.function, &positional, &options, &self.rights)
             .map_err(|problem| EngineError::new(ErrorKind::OperatorCall, problem).into_datafusion())?;
         let key = TableReference::partial("system", call.function.as_str());
         LogicalPlanBuilder::scan(key, provider_as_source(provider), None)?.alias(call.function.as_str())?.build()

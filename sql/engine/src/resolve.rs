@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use causeway_lake::At;
-use causeway_model::{Column, Dataset, DatasetId, DatasetKind, DatasetVersion, NewFile, TableName, VersionId};
+use causeway_model::{Column, Dataset, DatasetId, DatasetKind, DatasetVersion, NewFile, Rights, TableName, VersionId};
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::TableReference;
 use datafusion::datasource::file_format::FileFormat as DfFileFormat;
@@ -18,6 +18,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::TableSource;
 
+use crate::access::{Guard, Reading, denied};
 use crate::call::{FileCall, FileFormat, Moment, References, file_key, prepare, table_key, version_key};
 use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, Result};
@@ -45,13 +46,13 @@ pub(crate) struct FilePin {
 }
 
 /// Everything a statement reads, by the reference its scans carry.
-#[derive(Default)]
 pub(crate) struct Resolved {
     pub(crate) sources: HashMap<TableReference, Arc<dyn TableSource>>,
     pub(crate) pins: BTreeMap<String, Pin>,
     pub(crate) views: Vec<VersionId>,
     pub(crate) files: BTreeMap<String, FilePin>,
     missing: Vec<TableName>,
+    rights: Arc<Rights>,
 }
 
 /// How to look things up.
@@ -61,6 +62,8 @@ pub(crate) struct Lookup<'a> {
     pub(crate) base_dir: &'a Path,
     /// The versions an interrupted step had pinned; tables not among them are taken at their newest.
     pub(crate) pinned: &'a [DatasetVersion],
+    /// What the statement's user may read.
+    pub(crate) guard: &'a Guard,
 }
 
 /// Returns the newest of the pinned versions of a dataset; `as_of` pins older ones beside it.
@@ -71,7 +74,18 @@ pub(crate) fn newest_of(pinned: &[DatasetVersion], dataset: DatasetId) -> Option
 impl Lookup<'_> {
     /// Looks up all references of a statement.
     pub(crate) async fn resolve(&self, references: &References) -> Result<Resolved> {
-        let mut resolved = Resolved::default();
+        self.guard.require_operators(&references.operators)?;
+        if !references.files.is_empty() {
+            self.guard.require_files()?;
+        }
+        let mut resolved = Resolved {
+            sources: HashMap::new(),
+            pins: BTreeMap::new(),
+            views: Vec::new(),
+            files: BTreeMap::new(),
+            missing: Vec::new(),
+            rights: Arc::clone(&self.guard.rights),
+        };
         self.add(references, &mut resolved, 0).await?;
         Ok(resolved)
     }
@@ -100,29 +114,37 @@ impl Lookup<'_> {
         depth: usize,
     ) -> Result<()> {
         if name.schema == "system" {
-            if let Some(provider) = self.engine.system().table(&name.table) {
+            if let Some(provider) = self.engine.system().table(&name.table, &self.guard.rights) {
                 resolved.sources.insert(key, provider_as_source(provider));
             } else {
                 resolved.missing.push(name.clone());
             }
             return Ok(());
         }
-        let Some(dataset) = self.engine.catalog().dataset(name).await? else {
+        let dataset = self.engine.catalog().dataset(name).await?;
+        let Some((dataset, reading)) = self.readable(dataset).await? else {
             resolved.missing.push(name.clone());
             return Ok(());
         };
         match dataset.kind {
-            DatasetKind::View => self.add_view(&dataset, key, resolved, depth).await,
+            DatasetKind::View => self.add_view(&dataset, key, reading, resolved, depth).await,
             DatasetKind::Table => {
                 let pinned = newest_of(self.pinned, dataset.id);
                 let version = match pinned {
                     Some(version) => version.clone(),
                     None => self.newest(&dataset).await?,
                 };
-                self.add_pin(key, dataset, version, resolved).await
+                self.add_pin(key, dataset, version, reading, resolved).await
             }
             DatasetKind::File => Ok(()),
         }
+    }
+
+    /// Returns a dataset with what may be read of it; `None` if to the user it is not there.
+    async fn readable(&self, dataset: Option<Dataset>) -> Result<Option<(Dataset, Reading)>> {
+        let Some(dataset) = dataset else { return Ok(None) };
+        let reading = self.guard.reading(self.engine, &dataset.name, dataset.kind).await?;
+        Ok(reading.map(|reading| (dataset, reading)))
     }
 
     async fn newest(&self, dataset: &Dataset) -> Result<DatasetVersion> {
@@ -135,10 +157,12 @@ impl Lookup<'_> {
         key: TableReference,
         dataset: Dataset,
         version: DatasetVersion,
+        reading: Reading,
         resolved: &mut Resolved,
     ) -> Result<()> {
         let snapshot = self.engine.lake().snapshot_at(&dataset.location, &At::Version(version.version)).await?;
-        resolved.sources.insert(key.clone(), provider_as_source(snapshot.provider()));
+        let source = reading.narrow(self.state, &key, provider_as_source(snapshot.provider())).await?;
+        resolved.sources.insert(key.clone(), source);
         resolved.pins.insert(key.to_string(), Pin { dataset, version });
         Ok(())
     }
@@ -147,6 +171,7 @@ impl Lookup<'_> {
         &self,
         dataset: &Dataset,
         key: TableReference,
+        reading: Reading,
         resolved: &mut Resolved,
         depth: usize,
     ) -> Result<()> {
@@ -157,6 +182,7 @@ impl Lookup<'_> {
         let sql = dataset.view_sql.as_deref().unwrap_or_default();
         let mut query = parse_query(sql)?;
         let references = prepare(&mut query)?;
+        self.guard.require_operators(&references.operators)?;
         Box::pin(self.add(&references, resolved, depth + 1)).await?;
         let (state, tables) = (self.state.clone(), resolved.sources.clone());
         let planned = on_big_stack(move || {
@@ -164,19 +190,29 @@ impl Lookup<'_> {
                 .plan_query(&query)
                 .map_err(|error| EngineError::of_plan(&error))
         });
-        let plan = planned.await.map_err(|error| {
-            EngineError::new(error.kind(), format!("view `{}` no longer works: {error}", dataset.name))
-        })?;
+        let plan = planned.await.map_err(|error| self.view_problem(dataset, &error))?;
         if let Some(version) = self.engine.catalog().latest_version(dataset.id).await? {
             resolved.views.push(version.id);
         }
-        resolved.sources.insert(key, provider_as_source(Arc::new(ViewTable::new(plan, Some(sql.to_owned())))));
+        let source = provider_as_source(Arc::new(ViewTable::new(plan, Some(sql.to_owned()))));
+        let source = reading.narrow(self.state, &key, source).await?;
+        resolved.sources.insert(key, source);
         Ok(())
     }
 
+    /// A view reads with the rights of who asks. To others than admins its error names no table.
+    fn view_problem(&self, dataset: &Dataset, error: &EngineError) -> EngineError {
+        if self.guard.rights.is_admin() {
+            return EngineError::new(error.kind(), format!("view `{}` no longer works: {error}", dataset.name));
+        }
+        denied(format!("view `{}` reads what you may not, or no longer works", dataset.name))
+            .with_hint("a view reads with the rights of who asks; ask for a table made from it, or for the rights")
+    }
+
     async fn add_version(&self, name: &TableName, moment: &Moment, resolved: &mut Resolved) -> Result<()> {
-        let Some(dataset) = self.engine.catalog().dataset(name).await? else {
-            return Err(self.engine.unknown_table(name).await);
+        let dataset = self.engine.catalog().dataset(name).await?;
+        let Some((dataset, reading)) = self.readable(dataset).await? else {
+            return Err(self.engine.unknown_table(name, &self.guard.rights).await);
         };
         let found = match moment {
             Moment::Version(version) => self.engine.catalog().version(dataset.id, *version).await?,
@@ -193,7 +229,7 @@ impl Lookup<'_> {
                 newest.version
             )));
         };
-        self.add_pin(version_key(name, moment), dataset, version, resolved).await
+        self.add_pin(version_key(name, moment), dataset, version, reading, resolved).await
     }
 
     async fn add_file(&self, call: &FileCall, resolved: &mut Resolved) -> Result<()> {
@@ -250,7 +286,7 @@ impl Resolved {
         let missing = self.missing.iter().find(|name| text.contains(&format!("table '{}' not found", table_key(name))));
         match missing {
             Some(name) => {
-                let better = engine.unknown_table(name).await;
+                let better = engine.unknown_table(name, &self.rights).await;
                 match error.position() {
                     Some(position) => better.at(position.line, position.column),
                     None => better,

@@ -24,11 +24,9 @@ use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 use crate::api::EngineConfig;
 use crate::exec::OperatorQueryPlanner;
 use crate::parse::DEFAULT_SCHEMA;
-use crate::relations::CallPlanner;
-use crate::system::SystemRelations;
 
 /// Builds the session that every statement starts from.
-pub(crate) fn base_session(config: &EngineConfig, system: Arc<dyn SystemRelations>) -> Result<SessionState> {
+pub(crate) fn base_session(config: &EngineConfig) -> Result<SessionState> {
     let pool = TrackConsumersPool::new(
         FairSpillPool::new(config.memory_limit_bytes),
         std::num::NonZeroUsize::MIN.saturating_add(4),
@@ -44,7 +42,6 @@ pub(crate) fn base_session(config: &EngineConfig, system: Arc<dyn SystemRelation
         .with_config(session)
         .with_runtime_env(runtime)
         .with_query_planner(Arc::new(OperatorQueryPlanner))
-        .with_relation_planners(vec![Arc::new(CallPlanner { system })])
         .build();
     Ok(state)
 }

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use causeway_core::{Literal, Literals};
+use causeway_model::Rights;
 use datafusion::catalog::TableProvider;
 
 /// A system function in FROM, such as `lineage_upstream`.
@@ -22,8 +23,9 @@ pub trait SystemRelations: Send + Sync + Debug {
     /// Lists the tables of the schema `system`.
     fn tables(&self) -> Vec<&'static str>;
 
-    /// Returns a table of the schema `system`. Its scan asks the catalog; nothing is read before.
-    fn table(&self, name: &str) -> Option<Arc<dyn TableProvider>>;
+    /// Returns a table of the schema `system`, with the rows that a user of these rights may see. Its
+    /// scan asks the catalog; nothing is read before.
+    fn table(&self, name: &str, rights: &Arc<Rights>) -> Option<Arc<dyn TableProvider>>;
 
     /// Lists the functions.
     fn functions(&self) -> Vec<SystemFunction>;
@@ -32,6 +34,11 @@ pub trait SystemRelations: Send + Sync + Debug {
     ///
     /// # Errors
     /// What is wrong with the arguments, in words.
-    fn function(&self, name: &str, arguments: &[Literal], options: &Literals)
-    -> Result<Arc<dyn TableProvider>, String>;
+    fn function(
+        &self,
+        name: &str,
+        arguments: &[Literal],
+        options: &Literals,
+        rights: &Arc<Rights>,
+    ) -> Result<Arc<dyn TableProvider>, String>;
 }

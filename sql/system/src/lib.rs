@@ -10,6 +10,7 @@
 //! meaning of its columns; the shell and the docs are derived from it. Rows are made in one module for
 //! each subject: datasets, runs, operators, lineage.
 
+mod access;
 mod cells;
 mod datasets;
 mod describe;
@@ -20,12 +21,13 @@ mod runs;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod visible;
 
 use std::sync::Arc;
 
 use causeway_core::{Literal, Literals, nearest};
 use causeway_engine::{SystemFunction, SystemRelations};
-use causeway_model::{Catalog, Direction};
+use causeway_model::{Catalog, Direction, Rights};
 use datafusion::catalog::TableProvider;
 
 pub use describe::{ColumnDoc, RelationDoc, docs_markdown, relations};
@@ -45,8 +47,8 @@ impl System {
         Self { catalog }
     }
 
-    fn provider(&self, relation: &'static RelationDoc, source: Source) -> Arc<dyn TableProvider> {
-        Arc::new(SystemTable::new(Arc::clone(&self.catalog), relation, source))
+    fn provider(&self, relation: &'static RelationDoc, source: Source, rights: &Arc<Rights>) -> Arc<dyn TableProvider> {
+        Arc::new(SystemTable::new(Arc::clone(&self.catalog), relation, source, Arc::clone(rights)))
     }
 }
 
@@ -55,9 +57,9 @@ impl SystemRelations for System {
         relations().iter().filter(|relation| relation.usage.is_none()).map(|relation| relation.name).collect()
     }
 
-    fn table(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
+    fn table(&self, name: &str, rights: &Arc<Rights>) -> Option<Arc<dyn TableProvider>> {
         let relation = relations().iter().find(|relation| relation.name == name)?;
-        Some(self.provider(relation, Source::of_table(name)?))
+        Some(self.provider(relation, Source::of_table(name)?, rights))
     }
 
     fn functions(&self) -> Vec<SystemFunction> {
@@ -72,6 +74,7 @@ impl SystemRelations for System {
         name: &str,
         arguments: &[Literal],
         options: &Literals,
+        rights: &Arc<Rights>,
     ) -> Result<Arc<dyn TableProvider>, String> {
         let direction = match name {
             "lineage_upstream" => Direction::Upstream,
@@ -93,7 +96,7 @@ impl SystemRelations for System {
             depth: whole_number(name, options, "depth", 1)?,
             direction,
         };
-        Ok(self.provider(relation, source))
+        Ok(self.provider(relation, source, rights))
     }
 }
 

@@ -2,11 +2,12 @@
 
 use arrow::array::ArrayRef;
 use causeway_core::nearest;
-use causeway_model::{Catalog, CatalogError, Dataset, DatasetVersion, Direction, TableName};
+use causeway_model::{Catalog, CatalogError, Dataset, DatasetVersion, Direction, Rights, TableName};
 use datafusion::error::{DataFusionError, Result};
 
 use crate::cells::{booleans, integers, optional_integers, optional_texts, texts};
 use crate::provider::catalog_error;
+use crate::visible::may_know;
 
 /// What a lineage question is about: a version, and perhaps one of its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +40,21 @@ impl Target {
         {
             return Self::of(catalog, dataset, version, Some(column)).await;
         }
-        Err(unknown_dataset(catalog, text).await?)
+        Err(unknown_dataset(catalog, &Rights::embedded(), text).await?)
+    }
+
+    /// Finds what a user may know of; the rest is not found.
+    async fn find_known(
+        catalog: &dyn Catalog,
+        rights: &Rights,
+        text: &str,
+        version: Option<i64>,
+    ) -> Result<Self, CatalogError> {
+        match Self::find(catalog, text, version).await {
+            Ok(target) if may_know(rights, &target.dataset.name) => Ok(target),
+            Err(error) if rights.sees_record() => Err(error),
+            _ => Err(unknown_dataset(catalog, rights, text).await?),
+        }
     }
 
     async fn of(
@@ -65,8 +80,10 @@ impl Target {
     }
 }
 
-async fn unknown_dataset(catalog: &dyn Catalog, text: &str) -> Result<CatalogError, CatalogError> {
-    let names: Vec<String> = catalog.datasets(false).await?.iter().map(|dataset| dataset.name.to_string()).collect();
+async fn unknown_dataset(catalog: &dyn Catalog, rights: &Rights, text: &str) -> Result<CatalogError, CatalogError> {
+    let datasets = catalog.datasets(false).await?;
+    let known = datasets.iter().filter(|dataset| may_know(rights, &dataset.name));
+    let names: Vec<String> = known.map(|dataset| dataset.name.to_string()).collect();
     let meant = nearest(text, names.iter().map(String::as_str));
     let hint = meant.map_or_else(
         || "`SELECT * FROM system.datasets` lists them".to_owned(),
@@ -89,12 +106,13 @@ fn unknown_column(dataset: &Dataset, version: &DatasetVersion, column: &str) -> 
 
 pub(crate) async fn rows(
     catalog: &dyn Catalog,
+    rights: &Rights,
     target: &str,
     version: Option<i64>,
     depth: Option<i64>,
     direction: Direction,
 ) -> Result<Vec<ArrayRef>> {
-    let target = Target::find(catalog, target, version).await.map_err(target_error)?;
+    let target = Target::find_known(catalog, rights, target, version).await.map_err(target_error)?;
     let edges =
         catalog.lineage(target.version.id, target.column.as_deref(), direction, depth).await.map_err(catalog_error)?;
     let rows = || edges.iter();

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use causeway_model::{Catalog, CatalogError, Direction};
+use causeway_model::{Catalog, CatalogError, Direction, Rights};
 use datafusion::catalog::memory::MemorySourceConfig;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::{RelationDoc, datasets, lineage, operators, runs, steps};
+use crate::visible::visible;
+use crate::{RelationDoc, access, datasets, lineage, operators, runs, steps};
 
 /// Where the rows of a relation come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,9 @@ pub(crate) enum Source {
     OperatorRuns,
     Operators,
     OperatorOptions,
+    Principals,
+    Grants,
+    RowPolicies,
     Lineage { target: String, version: Option<i64>, depth: Option<i64>, direction: Direction },
 }
 
@@ -40,11 +44,14 @@ impl Source {
             "operator_runs" => Self::OperatorRuns,
             "operators" => Self::Operators,
             "operator_options" => Self::OperatorOptions,
+            "principals" => Self::Principals,
+            "grants" => Self::Grants,
+            "row_policies" => Self::RowPolicies,
             _ => return None,
         })
     }
 
-    async fn rows(&self, catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
+    async fn rows(&self, catalog: &dyn Catalog, rights: &Rights) -> Result<Vec<ArrayRef>> {
         match self {
             Self::Datasets => datasets::datasets(catalog).await,
             Self::DatasetVersions => datasets::versions(catalog).await,
@@ -54,8 +61,11 @@ impl Source {
             Self::OperatorRuns => runs::operator_runs(catalog).await,
             Self::Operators => Ok(operators::operators()),
             Self::OperatorOptions => Ok(operators::options()),
+            Self::Principals => access::principals(catalog).await,
+            Self::Grants => access::grants(catalog).await,
+            Self::RowPolicies => access::row_policies(catalog).await,
             Self::Lineage { target, version, depth, direction } => {
-                lineage::rows(catalog, target, *version, *depth, *direction).await
+                lineage::rows(catalog, rights, target, *version, *depth, *direction).await
             }
         }
     }
@@ -67,11 +77,12 @@ pub(crate) struct SystemTable {
     catalog: Arc<dyn Catalog>,
     schema: SchemaRef,
     source: Source,
+    rights: Arc<Rights>,
 }
 
 impl SystemTable {
-    pub(crate) fn new(catalog: Arc<dyn Catalog>, relation: &RelationDoc, source: Source) -> Self {
-        Self { catalog, schema: relation.schema(), source }
+    pub(crate) fn new(catalog: Arc<dyn Catalog>, relation: &RelationDoc, source: Source, rights: Arc<Rights>) -> Self {
+        Self { catalog, schema: relation.schema(), source, rights }
     }
 }
 
@@ -92,8 +103,9 @@ impl TableProvider for SystemTable {
         _filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let columns = self.source.rows(self.catalog.as_ref()).await?;
+        let columns = self.source.rows(self.catalog.as_ref(), &self.rights).await?;
         let batch = RecordBatch::try_new(self.schema(), columns)?;
+        let batch = visible(&self.source, batch, self.catalog.as_ref(), &self.rights).await?;
         Ok(MemorySourceConfig::try_new_exec(&[vec![batch]], self.schema(), projection.cloned())?)
     }
 }

@@ -15,6 +15,7 @@ pub(crate) async fn runs(catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
         texts(rows().map(|row| row.kind.name())),
         optional_texts(rows().map(|row| row.pipeline.as_ref())),
         texts(rows().map(|row| row.state.name())),
+        texts(rows().map(|row| &row.actor)),
         texts(rows().map(|row| &row.engine_version)),
         optional_texts(rows().map(|row| row.pipeline_digest.as_ref())),
         instants(rows().map(|row| Some(row.started_at.as_str())))?,

@@ -7,8 +7,8 @@ use arrow::util::pretty::pretty_format_batches;
 use causeway_core::{Literal, Literals};
 use causeway_engine::SystemRelations;
 use causeway_model::{
-    Catalog, Column, DatasetKind, EdgeKind, EdgeSource, LineageEdge, NewFile, NewRun, NewStep, OutputVersion, RunId,
-    RunKind, RunState, StepOutcome, TableName, VersionId,
+    Catalog, Column, DatasetKind, EdgeKind, EdgeSource, LineageEdge, NewFile, NewRun, NewStep, OutputVersion, Rights,
+    RunId, RunKind, RunState, StepOutcome, TableName, VersionId,
 };
 use causeway_store::SqliteCatalog;
 use datafusion::prelude::SessionContext;
@@ -70,6 +70,7 @@ async fn system() -> System {
         kind: RunKind::Pipeline,
         pipeline: Some("nightly".to_owned()),
         pipeline_digest: None,
+        actor: "admin".to_owned(),
         engine_version: "0.1.0".to_owned(),
     };
     catalog.begin_run(&run).await.unwrap();
@@ -93,6 +94,10 @@ async fn system() -> System {
     System::new(Arc::new(catalog))
 }
 
+fn everything() -> Arc<Rights> {
+    Arc::new(Rights::embedded())
+}
+
 /// Runs a query in which `t` is the relation.
 async fn ask(provider: Arc<dyn datafusion::catalog::TableProvider>, sql: &str) -> Result<String, String> {
     let session = SessionContext::new();
@@ -108,7 +113,7 @@ async fn ask(provider: Arc<dyn datafusion::catalog::TableProvider>, sql: &str) -
 }
 
 async fn upstream(system: &System, target: &str, options: &Literals) -> Result<String, String> {
-    let provider = system.function("lineage_upstream", &[Literal::Text(target.to_owned())], options)?;
+    let provider = system.function("lineage_upstream", &[Literal::Text(target.to_owned())], options, &everything())?;
     ask(provider, "SELECT depth, dataset, \"column\", source_dataset, source_column, kind, step FROM t").await
 }
 
@@ -116,15 +121,15 @@ async fn upstream(system: &System, target: &str, options: &Literals) -> Result<S
 async fn every_table_answers_with_the_schema_it_promises() {
     let system = system().await;
     for name in system.tables() {
-        let provider = system.table(name).unwrap();
+        let provider = system.table(name, &everything()).unwrap();
         ask(provider, "SELECT * FROM t").await.unwrap_or_else(|error| panic!("{name}: {error}"));
     }
-    assert!(system.table("passwords").is_none());
+    assert!(system.table("passwords", &everything()).is_none());
 }
 
 #[tokio::test]
 async fn steps_name_their_inputs_and_outputs_as_versions() {
-    let provider = system().await.table("steps").unwrap();
+    let provider = system().await.table("steps", &everything()).unwrap();
     let shown = ask(provider, "SELECT step, state, inputs, outputs, seed FROM t ORDER BY ordinal").await.unwrap();
     assert!(shown.contains("| load  | succeeded | [file.data/lung.csv@0] | [clinical.lung@0]  | 7    |"), "{shown}");
     assert!(shown.contains("| curve | succeeded | [clinical.lung@0]      | [clinical.curve@0] | 7    |"), "{shown}");
@@ -134,13 +139,15 @@ async fn steps_name_their_inputs_and_outputs_as_versions() {
 async fn columns_carry_their_units_and_instants_are_instants() {
     let system = system().await;
     let shown = ask(
-        system.table("columns").unwrap(),
+        system.table("columns", &everything()).unwrap(),
         "SELECT dataset, position, name, unit FROM t WHERE schema = 'clinical' ORDER BY 1, 2",
     );
     let shown = shown.await.unwrap();
     assert!(shown.contains("| curve   | 1        | time     | day  |"), "{shown}");
-    let shown =
-        ask(system.table("datasets").unwrap(), "SELECT count(*) FROM t WHERE created_at > TIMESTAMP '2020-01-01'");
+    let shown = ask(
+        system.table("datasets", &everything()).unwrap(),
+        "SELECT count(*) FROM t WHERE created_at > TIMESTAMP '2020-01-01'",
+    );
     assert!(shown.await.unwrap().contains("| 3        |"));
 }
 
@@ -168,6 +175,7 @@ async fn lineage_reaches_the_file_and_stops_at_the_depth() {
         "lineage_downstream",
         &[Literal::Text("file.data/lung.csv.time".to_owned())],
         &Literals::default(),
+        &everything(),
     );
     let down = ask(provider.unwrap(), "SELECT dataset, \"column\" FROM t ORDER BY depth, 2").await.unwrap();
     assert!(down.contains("| clinical.curve | survival |"), "{down}");
@@ -189,14 +197,14 @@ async fn wrong_targets_and_options_are_refused_with_the_right_ones() {
     zero.insert("depth", Literal::Integer(0));
     let message = upstream(&system, "clinical.curve", &zero).await.unwrap_err();
     assert!(message.contains("must be a whole number >= 1"), "{message}");
-    assert!(system.function("lineage_upstream", &[], &none).is_err());
+    assert!(system.function("lineage_upstream", &[], &none, &everything()).is_err());
 }
 
 #[tokio::test]
 async fn options_of_operators_are_listed_with_ranges() {
     let system = system().await;
     let shown = ask(
-        system.table("operator_options").unwrap(),
+        system.table("operator_options", &everything()).unwrap(),
         "SELECT accepts, required FROM t WHERE operator = 'kaplan_meier' AND option = 'time'",
     );
     let shown = shown.await.unwrap();

@@ -17,6 +17,7 @@ pub(super) fn new_run(number: u8) -> NewRun {
         kind: RunKind::Pipeline,
         pipeline: Some(PIPELINE.into()),
         pipeline_digest: Some("d1".into()),
+        actor: "admin".to_owned(),
         engine_version: "0.1.0".into(),
     }
 }

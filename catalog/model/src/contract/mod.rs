@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests; they stand here so that every store runs the same")]
 #![expect(missing_docs, reason = "a case's name says what must hold")]
 
+pub mod access;
 pub mod completion;
 pub mod datasets;
 pub mod files;
@@ -30,6 +31,17 @@ macro_rules! catalog_contract {
     };
     ($open:ident) => {
         $crate::catalog_contract! { @cases $open;
+            access:
+                the_built_in_roles_are_there,
+                rights_come_through_roles_of_roles,
+                what_is_revoked_or_left_is_gone,
+                a_grant_given_twice_is_there_once,
+                a_name_is_taken_once,
+                a_dropped_user_leaves_nothing,
+                policies_are_kept_by_table,
+                rights_on_a_dropped_table_do_not_come_back,
+                a_failed_change_changes_nothing,
+                a_run_names_its_actor;
             datasets:
                 a_fresh_catalog_is_empty,
                 an_unknown_name_is_none,

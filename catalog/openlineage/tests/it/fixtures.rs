@@ -29,6 +29,7 @@ pub(crate) fn run() -> RunRecord {
         pipeline_digest: Some("d1".into()),
         state: RunState::Succeeded,
         engine_version: "0.1.0".into(),
+        actor: "admin".into(),
         started_at: "2026-05-04T03:00:01.250Z".into(),
         finished_at: Some("2026-05-04T03:00:09.500Z".into()),
     };

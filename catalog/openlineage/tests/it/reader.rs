@@ -67,6 +67,7 @@ impl Recorded {
             pipeline: Some("clinical".into()),
             pipeline_digest: None,
             engine_version: "0.1.0".into(),
+            actor: "admin".into(),
         };
         catalog.begin_run(&run).await.unwrap();
         let recorded = Self { catalog: Arc::new(catalog), changes: Mutex::default(), _folder: folder };

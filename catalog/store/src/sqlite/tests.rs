@@ -18,6 +18,7 @@ fn new_run(id: &str) -> NewRun {
         pipeline: None,
         pipeline_digest: Some("d".repeat(2000)),
         engine_version: "0.1.0".into(),
+        actor: "admin".into(),
     }
 }
 

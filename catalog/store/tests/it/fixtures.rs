@@ -53,6 +53,7 @@ pub(crate) fn new_run(id: &RunId) -> NewRun {
         pipeline: Some("nightly".into()),
         pipeline_digest: None,
         engine_version: "0.1.0".into(),
+        actor: "admin".into(),
     }
 }
 

@@ -45,7 +45,7 @@ async fn an_existing_catalog_is_opened_as_it_is() {
     append(&PostgresCatalog::open(database.url()).await.unwrap(), "t", "1").await.unwrap();
     let again = PostgresCatalog::open(database.url()).await.unwrap();
     assert_eq!(again.versions(None).await.unwrap().len(), 1);
-    assert_eq!(database.psql("SELECT COUNT(*) FROM schema_migration"), "1\n");
+    assert_eq!(database.psql("SELECT COUNT(*) FROM schema_migration"), "2\n");
 }
 
 #[tokio::test]

@@ -123,6 +123,7 @@ async fn interrupted_insert(lab: &Lab, pipeline: Option<&str>) -> RunId {
         pipeline: pipeline.map(str::to_owned),
         pipeline_digest: pipeline.map(|_| "another".to_owned()),
         engine_version: "test".to_owned(),
+        actor: "admin".to_owned(),
     };
     lab.catalog().begin_run(&new).await.unwrap();
     let step = NewStep {

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use causeway_ingest::{Contract, Format, Mode, Report, Request, digest, ingest};
 use causeway_lake::{Commit, Marker};
 use causeway_model::{
-    Column, DatasetPolicy, DatasetVersion, EdgeKind, EdgeSource, IngestedFile, LineageEdge, NewFile, StepOutcome,
+    Column, DatasetPolicy, DatasetVersion, EdgeKind, EdgeSource, IngestedFile, LineageEdge, NewFile, Privilege,
+    Securable, StepOutcome, TableName,
 };
 
 use crate::api::ProgressEvent;
@@ -34,6 +35,8 @@ pub(super) struct Load {
 
 impl Change<'_> {
     pub(super) async fn copy_into(&self, copy: &CopyInto) -> Result<Prepared> {
+        self.guard.require_files()?;
+        self.may_load(&copy.table).await?;
         let options = Options::read(copy)?;
         let base_dir = self.engine.base_dir(&self.request.context);
         let path = self.engine.readable(&copy.path, base_dir)?;
@@ -85,6 +88,13 @@ impl Change<'_> {
             task: Task::Load(Box::new(load)),
             warnings: Vec::new(),
         })
+    }
+
+    /// A load adds to its table, or makes it, and its quarantine.
+    async fn may_load(&self, table: &TableName) -> Result<()> {
+        let schema = Securable::Schema(table.schema.clone());
+        self.guard.require(Privilege::Create, &schema)?;
+        self.guard.require(Privilege::Insert, &schema)
     }
 
     /// Records the file that is about to be read.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use causeway_model::{DatasetKind, DatasetVersion, OutputVersion, StepOutcome, TableName};
+use causeway_model::{DatasetKind, DatasetVersion, OutputVersion, Privilege, Securable, StepOutcome, TableName};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::csv::WriterBuilder;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -50,6 +50,7 @@ impl Change<'_> {
             return Err(EngineError::new(ErrorKind::Unsupported, "COPY … TO takes no options and no partitions")
                 .with_hint("COPY (SELECT …) TO 'file.csv' [STORED AS csv | parquet | json]"));
         }
+        self.guard.require(Privilege::Create, &Securable::Schema("file".to_owned()))?;
         let format = Format::of(copy)?;
         let base_dir = self.engine.base_dir(&self.request.context);
         let path = causeway_ingest::resolve_new_path(&copy.target, base_dir, &self.engine.config().write_paths)?;

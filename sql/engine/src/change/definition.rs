@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use causeway_model::{DatasetKind, DatasetVersion, OutputVersion, StepOutcome, TableName};
+use causeway_model::{DatasetKind, DatasetVersion, OutputVersion, Privilege, Securable, StepOutcome, TableName};
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{CreateTable, Query, Statement as SqlStatement};
 use sha2::{Digest, Sha256};
 
+use crate::access::denied;
 use crate::call::prepare;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::parse::{CreateMode, DEFAULT_SCHEMA};
@@ -43,13 +44,14 @@ impl Change<'_> {
         }
         let schema = Arc::clone(table.input.schema().inner());
         check_column_names(schema.fields().iter().map(|field| field.name().as_str()))?;
-        match Target::create(self.engine, name, create).await? {
+        match Target::create(self, name, create).await? {
             Some(target) => self.empty_table(target, &table.input).await,
             None => Ok(Prepared::nothing()),
         }
     }
 
     pub(super) async fn create_view(&self, name: &TableName, create: CreateMode, query: &Query) -> Result<Prepared> {
+        self.guard.require(Privilege::Create, &Securable::Schema(name.schema.clone()))?;
         check_schema(self.engine, &name.schema).await?;
         if let Some(dataset) = self.engine.catalog().dataset(name).await? {
             match (dataset.kind, create) {
@@ -114,6 +116,9 @@ impl Change<'_> {
         if matches!(name, "system" | "file") {
             return Err(EngineError::new(ErrorKind::Refused, format!("schema `{name}` belongs to the system")));
         }
+        if !self.guard.rights.may_govern() {
+            return Err(denied("making schemas is for admins and stewards"));
+        }
         let exists = self.engine.catalog().schemas().await?.iter().any(|schema| schema == name);
         if exists && !if_not_exists {
             return Err(EngineError::new(ErrorKind::AlreadyExists, format!("schema `{name}` exists already"))
@@ -127,6 +132,7 @@ impl Change<'_> {
         let wanted = if view { DatasetKind::View } else { DatasetKind::Table };
         let mut outcome = StepOutcome::default();
         for name in names {
+            self.guard.require(Privilege::Create, &Securable::Schema(name.schema.clone()))?;
             match self.engine.catalog().dataset(name).await? {
                 Some(dataset) if dataset.kind == wanted => outcome.dropped.push(dataset.id),
                 Some(_) => {
@@ -136,7 +142,7 @@ impl Change<'_> {
                     );
                 }
                 None if if_exists => {}
-                None => return Err(self.engine.unknown_table(name).await),
+                None => return Err(self.engine.unknown_table(name, &self.guard.rights).await),
             }
         }
         Ok(Prepared { task: Task::Record(Box::new(outcome)), ..Prepared::nothing() })

@@ -10,6 +10,7 @@
 //!   begin (inputs pinned) ─> write (one Delta commit, marked) ─> complete (one transaction)
 //! ```
 
+mod access;
 mod copy_into;
 mod copy_to;
 mod definition;
@@ -27,6 +28,7 @@ use causeway_model::{DatasetId, DatasetVersion, NewStep, Step, StepId, StepOutco
 use datafusion::execution::session_state::SessionState;
 use sha2::{Digest, Sha256};
 
+use crate::access::Guard;
 use crate::api::{StatementKind, StepReport, StepRequest};
 use crate::call::References;
 use crate::engine::Engine;
@@ -48,6 +50,7 @@ pub(crate) struct Change<'a> {
     parsed: Parsed,
     state: SessionState,
     running: Arc<Running>,
+    guard: Guard,
 }
 
 /// A change ready to be done.
@@ -83,8 +86,9 @@ impl Change<'_> {
     /// Runs a parsed statement as a step.
     pub(crate) async fn run(engine: &Engine, request: &StepRequest, parsed: Parsed) -> Result<StepReport> {
         let started = Instant::now();
-        let (state, running) = engine.session(&request.context);
-        let change = Change { engine, request, parsed, state, running };
+        let guard = engine.guard(&request.context).await?;
+        let (state, running) = engine.session(&request.context, &guard)?;
+        let change = Change { engine, request, parsed, state, running, guard };
         let earlier = engine.catalog().step(&request.run, &request.name).await?;
         if let Some(step) = earlier.as_ref().filter(|step| step.state == StepState::Succeeded) {
             return change.report_of(step).await;
@@ -121,6 +125,7 @@ impl Change<'_> {
             state: &self.state,
             base_dir: self.engine.base_dir(&self.request.context),
             pinned,
+            guard: &self.guard,
         }
     }
 
@@ -161,6 +166,7 @@ impl Change<'_> {
             Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_) => self.rewrite(pinned).await,
             Statement::CopyInto(copy) => self.copy_into(copy).await,
             Statement::CopyTo(copy) => self.copy_to(copy, pinned).await,
+            Statement::Access(statement) => self.change_access(statement).await,
             Statement::Query(_) | Statement::Explain(_) | Statement::Prepare { .. } | Statement::Execute { .. } => {
                 Err(EngineError::new(crate::error::ErrorKind::Plan, "a query changes nothing and cannot be a step")
                     .with_hint("store its result: CREATE OR REPLACE TABLE schema.table AS SELECT …"))
@@ -248,7 +254,10 @@ impl Change<'_> {
     /// Returns true if a change of the catalog alone would change nothing.
     async fn is_recorded(&self, outcome: &StepOutcome, pipeline: &str) -> Result<bool> {
         let schemas = self.engine.catalog().schemas().await?;
-        if !outcome.dropped.is_empty() || outcome.schemas.iter().any(|schema| !schemas.contains(schema)) {
+        if !outcome.access.is_empty()
+            || !outcome.dropped.is_empty()
+            || outcome.schemas.iter().any(|schema| !schemas.contains(schema))
+        {
             return Ok(false);
         }
         for output in &outcome.outputs {
@@ -330,8 +339,9 @@ impl Change<'_> {
         if !matches!(step.state, StepState::Running | StepState::Failed) {
             return Ok(None);
         }
-        let (state, running) = engine.session(&request.context);
-        let change = Change { engine, request, parsed, state, running };
+        let guard = engine.guard(&request.context).await?;
+        let (state, running) = engine.session(&request.context, &guard)?;
+        let change = Change { engine, request, parsed, state, running, guard };
         match Box::pin(change.prepare_landed(&step)).await? {
             Some((prepared, commit)) => Box::pin(change.perform(prepared, Some(commit), started)).await.map(Some),
             None => Ok(None),

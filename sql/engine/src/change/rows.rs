@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use causeway_lake::{Commit, Rewrite, TableOptions};
-use causeway_model::{DatasetVersion, StepOutcome, TableName};
+use causeway_model::{DatasetVersion, Privilege, StepOutcome, TableName};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::{Column as DfColumn, ScalarValue};
 use datafusion::execution::TaskContext;
@@ -55,7 +55,7 @@ impl Change<'_> {
         query: &Query,
         pinned: &[DatasetVersion],
     ) -> Result<Prepared> {
-        let Some(target) = Target::create(self.engine, name, create).await? else { return Ok(Prepared::nothing()) };
+        let Some(target) = Target::create(self, name, create).await? else { return Ok(Prepared::nothing()) };
         let shape: Shape = Box::new(|plan| {
             check_column_names(plan.schema().fields().iter().map(|field| field.name().as_str()))?;
             Ok(plan)
@@ -65,7 +65,7 @@ impl Change<'_> {
 
     pub(super) async fn insert(&self, insert: &Insert, pinned: &[DatasetVersion]) -> Result<Prepared> {
         let inserted = dml::insert(insert)?;
-        let (target, _, newest) = Target::existing(self.engine, &inserted.table).await?;
+        let (target, _, newest) = Target::existing(self, &inserted.table, &[Privilege::Insert]).await?;
         let schema = self.schema_of(&target, &newest).await?;
         let columns = inserted.columns;
         let known: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -78,13 +78,15 @@ impl Change<'_> {
 
     /// UPDATE, DELETE and MERGE.
     pub(super) async fn rewrite(&self, pinned: &[DatasetVersion]) -> Result<Prepared> {
-        let name = match &self.parsed.statement {
-            Statement::Update(update) => dml::target(&update.table.relation)?,
-            Statement::Delete(delete) => dml::target(dml::delete_table(delete)?)?,
-            Statement::Merge(merge) => dml::target(&merge.table)?,
+        let all = [Privilege::Insert, Privilege::Update, Privilege::Delete];
+        let (name, privileges) = match &self.parsed.statement {
+            Statement::Update(update) => (dml::target(&update.table.relation)?, &all[1..2]),
+            Statement::Delete(delete) => (dml::target(dml::delete_table(delete)?)?, &all[2..]),
+            Statement::Merge(merge) => (dml::target(&merge.table)?, &all[..]),
             _ => return Err(EngineError::new(ErrorKind::Internal, "not a change of rows")),
         };
-        let (target, dataset, newest) = Target::existing(self.engine, &name).await?;
+        let (target, dataset, newest) = Target::existing(self, &name, privileges).await?;
+        self.guard.require_whole(self.engine, &name).await?;
         let base = newest_of(pinned, dataset.id).cloned().unwrap_or(newest);
         let schema = self.schema_of(&target, &base).await?;
         let rewritten = match &self.parsed.statement {

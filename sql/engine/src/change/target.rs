@@ -1,10 +1,12 @@
 //! The table that a change makes or changes.
 
-use causeway_model::{Dataset, DatasetKind, DatasetVersion, TableName};
+use causeway_model::{Dataset, DatasetKind, DatasetVersion, Privilege, Securable, TableName};
 
 use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::parse::{CreateMode, DEFAULT_SCHEMA};
+
+use super::Change;
 
 /// Characters that Delta does not take in a column name.
 const REFUSED_IN_COLUMNS: &[char] = &[' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '='];
@@ -20,7 +22,9 @@ pub(super) struct Target {
 
 impl Target {
     /// Looks a table up for creation. `None` means that it is there and may stay.
-    pub(super) async fn create(engine: &Engine, name: &TableName, create: CreateMode) -> Result<Option<Self>> {
+    pub(super) async fn create(change: &Change<'_>, name: &TableName, create: CreateMode) -> Result<Option<Self>> {
+        let engine = change.engine;
+        change.guard.require(Privilege::Create, &Securable::Schema(name.schema.clone()))?;
         let target = Self::find(engine, name).await?;
         match (&target.dataset, create) {
             (Some(_), CreateMode::Fail) => {
@@ -32,12 +36,18 @@ impl Target {
         }
     }
 
-    /// Looks an existing table up for a change.
-    pub(super) async fn existing(engine: &Engine, name: &TableName) -> Result<(Self, Dataset, DatasetVersion)> {
+    /// Looks an existing table up for a change that needs these privileges.
+    pub(super) async fn existing(
+        change: &Change<'_>,
+        name: &TableName,
+        privileges: &[Privilege],
+    ) -> Result<(Self, Dataset, DatasetVersion)> {
+        let engine = change.engine;
+        change.guard.require_on_table(engine, name, privileges).await?;
         let target = Self::find(engine, name).await?;
         match (target.dataset.clone(), target.newest.clone()) {
             (Some(dataset), Some(newest)) => Ok((target, dataset, newest)),
-            _ => Err(engine.unknown_table(name).await),
+            _ => Err(engine.unknown_table(name, &change.guard.rights).await),
         }
     }
 
