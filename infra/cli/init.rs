@@ -120,12 +120,14 @@ mod tests {
         let options = InitOptions {
             folder: PathBuf::from("."),
             lake_url: Some("file:///tmp/\"odd\"".to_owned()),
+            catalog_url: Some("postgres://ann@host/lake".to_owned()),
             read: vec![PathBuf::from("/")],
             write: Vec::new(),
         };
         let text = config_text(&options).unwrap();
         let config = causeway_runtime::Config::from_toml(&text, Path::new(CONFIG_FILE)).unwrap();
         assert_eq!(config.lake.url.as_deref(), Some("file:///tmp/\"odd\""));
+        assert_eq!(config.catalog.url.as_deref(), Some("postgres://ann@host/lake"));
         assert_eq!(config.paths.read, [PathBuf::from("."), PathBuf::from("/")]);
         assert_eq!(config.paths.write, [PathBuf::from(EXPORTS)]);
     }

@@ -8,7 +8,7 @@ use causeway_core::{Literal, Literals};
 use causeway_engine::{Engine, EngineConfig, Outcome, StatementContext, SystemFunction, SystemRelations};
 use causeway_jobs::{Pipeline, RunSummary, Runner, StepStatus, StepSummary};
 use causeway_lake::{Lake, LakeConfig};
-use causeway_model::Catalog;
+use causeway_model::{Catalog, Rights};
 use causeway_store::SqliteCatalog;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::catalog::TableProvider;
@@ -24,7 +24,7 @@ impl SystemRelations for NoSystem {
         Vec::new()
     }
 
-    fn table(&self, _name: &str) -> Option<Arc<dyn TableProvider>> {
+    fn table(&self, _: &str, _: &Arc<Rights>) -> Option<Arc<dyn TableProvider>> {
         None
     }
 
@@ -32,7 +32,13 @@ impl SystemRelations for NoSystem {
         Vec::new()
     }
 
-    fn function(&self, name: &str, _: &[Literal], _: &Literals) -> Result<Arc<dyn TableProvider>, String> {
+    fn function(
+        &self,
+        name: &str,
+        _: &[Literal],
+        _: &Literals,
+        _: &Arc<Rights>,
+    ) -> Result<Arc<dyn TableProvider>, String> {
         Err(format!("no function {name}"))
     }
 }
