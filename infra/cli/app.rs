@@ -40,7 +40,10 @@ impl App {
         Self {
             terminal: Terminal::new(global),
             bars: MultiProgress::new(),
-            user: global.user.clone().or_else(|| std::env::var(USER_VARIABLE).ok()),
+            user: global
+                .user
+                .clone()
+                .or_else(|| std::env::var_os(USER_VARIABLE).map(|name| name.to_string_lossy().into_owned())),
             config: global.config.clone().or_else(|| std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from)),
             verbosity: Verbosity { verbose: global.verbose, quiet: global.quiet },
             threads: OnceLock::new(),

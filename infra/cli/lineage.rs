@@ -16,6 +16,10 @@ use crate::terminal::print;
 
 /// Draws the lineage of a table or column.
 pub(crate) fn lineage(app: &App, options: &LineageOptions) -> Result<Exit, Failure> {
+    if app.user.is_some() {
+        return Err(Failure::usage("this command draws the whole record, whoever asks; --user does not go with it")
+            .with_hint("ask in SQL for what the user may see: SELECT * FROM lineage_upstream('schema.table')"));
+    }
     let project = app.project(&LimitOptions::default())?;
     let direction = if options.downstream { Direction::Downstream } else { Direction::Upstream };
     let tree = app.wait(async {

@@ -69,6 +69,7 @@ fn engine_config(project: &Project) -> Result<EngineConfig, Failure> {
         base_dir: std::env::current_dir().context("the current folder cannot be read")?,
         read_paths: project.read_paths(),
         write_paths: project.write_paths(),
+        closed_paths: project.lake_folder().into_iter().chain(project.catalog_file()).collect(),
         version: VERSION.to_owned(),
     })
 }

@@ -87,6 +87,7 @@ async fn engine(folder: &std::path::Path) -> Result<Engine, Failure> {
         base_dir: folder.to_owned(),
         read_paths: vec![folder.to_owned()],
         write_paths: Vec::new(),
+        closed_paths: Vec::new(),
         version: "bench".to_owned(),
     };
     let system = Arc::new(System::new(Arc::<SqliteCatalog>::clone(&catalog)));

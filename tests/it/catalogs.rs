@@ -57,6 +57,24 @@ fn a_user_sees_what_was_granted() {
 }
 
 #[test]
+fn the_files_of_tables_and_catalog_are_closed() {
+    let lake = Product::init();
+    lake.ok(&["sql", "-c", "CREATE TABLE main.t AS SELECT 1 AS x"]);
+    let log = lake.folder().join("lake/main/t/_delta_log/00000000000000000000.json");
+    assert!(log.is_file());
+    let catalog = lake.folder().join("catalog.sqlite-wal");
+    for sql in [
+        format!("SELECT * FROM read_json('{}')", log.display()),
+        format!("SELECT * FROM read_csv('{}')", catalog.display()),
+        format!("SELECT * FROM read_csv('{}')", lake.folder().join("catalog.sqlite").display()),
+    ] {
+        let refused = lake.run(&["sql", "-c", &sql]);
+        let shown = String::from_utf8_lossy(&refused.stderr);
+        assert!(shown.contains("CW0107") || shown.contains("does not exist"), "{sql}: {shown}");
+    }
+}
+
+#[test]
 fn a_password_is_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let url = "postgres://ann:s3cret@127.0.0.1:1/lake";

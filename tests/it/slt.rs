@@ -81,6 +81,7 @@ impl Database {
             base_dir: root.clone(),
             read_paths: vec![root.join("tests/data"), root.join("pipelines/recipes"), root.join("tests/slt")],
             write_paths: vec![exports.path().to_owned()],
+            closed_paths: Vec::new(),
             version: "test".to_owned(),
         };
         let catalog = Arc::new(SqliteCatalog::in_memory().await.unwrap());

@@ -72,7 +72,7 @@ fn answer(runner: &mut Runner<'_>, text: &str) -> Result<Reply, Failure> {
 /// Reads the names of tables and columns again. Without them completion is poorer, nothing else.
 fn refresh(runner: &Runner<'_>, vocabulary: &RwLock<Vocabulary>) {
     let catalog = runner.session.catalog.as_ref();
-    let names = runner.app.wait(async { Ok(vocabulary::names(catalog).await?) });
+    let names = runner.app.wait(async { Ok(vocabulary::names(catalog, runner.app.user.as_deref()).await?) });
     if let (Ok(names), Ok(mut vocabulary)) = (names, vocabulary.write()) {
         vocabulary.names = names;
     }

@@ -1,7 +1,7 @@
 //! The words that completion and highlighting know.
 
 use causeway_core::{ParameterKind, Spec};
-use causeway_model::{Catalog, DatasetKind, Result};
+use causeway_model::{Catalog, Column, DatasetKind, ReadableColumns, Result, Rights};
 use causeway_system::relations;
 
 use crate::ops;
@@ -191,15 +191,25 @@ impl Vocabulary {
     }
 }
 
-/// Reads the names of tables, views and columns from the catalog.
-pub(super) async fn names(catalog: &dyn Catalog) -> Result<Vec<Table>> {
+/// Reads the names of tables, views and columns that a user may read; `None` is the embedded admin.
+pub(super) async fn names(catalog: &dyn Catalog, user: Option<&str>) -> Result<Vec<Table>> {
+    let rights = match user {
+        Some(user) => catalog.rights(user).await?,
+        None => Some(Rights::embedded()),
+    };
+    let Some(rights) = rights else { return Ok(Vec::new()) };
     let mut tables = Vec::new();
     for dataset in catalog.datasets(false).await? {
-        if dataset.kind == DatasetKind::File {
+        let readable = rights.readable(&dataset.name);
+        if dataset.kind == DatasetKind::File || readable == ReadableColumns::None {
             continue;
         }
         let version = catalog.latest_version(dataset.id).await?;
-        let columns = version.iter().flat_map(|version| &version.columns);
+        let shown = |column: &&Column| match &readable {
+            ReadableColumns::Some(columns) => columns.contains(&column.name),
+            _ => true,
+        };
+        let columns = version.iter().flat_map(|version| &version.columns).filter(shown);
         tables.push(Table {
             name: Word::new(dataset.name.to_string(), dataset.kind.name()),
             columns: columns.map(|column| Word::new(&column.name, &column.data_type)).collect(),

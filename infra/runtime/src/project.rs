@@ -129,7 +129,7 @@ impl Project {
 
     fn folders(&self, given: &[PathBuf]) -> Vec<PathBuf> {
         if given.is_empty() {
-            return self.lake_folder().into_iter().collect();
+            return vec![self.folder.clone()];
         }
         given.iter().map(|path| self.folder.join(path).components().collect()).collect()
     }
@@ -149,7 +149,7 @@ mod tests {
         let project = project("");
         assert_eq!(project.lake_url(), "file:///srv/lake/lake");
         assert_eq!(project.catalog_url(), "sqlite:///srv/lake/catalog.sqlite");
-        assert_eq!(project.read_paths(), [PathBuf::from("/srv/lake/lake")]);
+        assert_eq!(project.read_paths(), [PathBuf::from("/srv/lake")]);
         assert_eq!(project.timeout(), None);
         assert!(project.threads() >= 1);
     }

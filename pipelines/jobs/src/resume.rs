@@ -44,6 +44,10 @@ impl Runner {
     }
 
     async fn may_resume(&self, pipeline: &Pipeline, run: &Run) -> Result<bool> {
+        // What another user's rights show is another result.
+        if run.actor != self.actor() {
+            return Ok(false);
+        }
         if run.pipeline_digest.as_deref() != Some(pipeline.digest.as_str()) {
             return Ok(false);
         }

@@ -73,7 +73,7 @@ pub struct Runner {
     state_dir: PathBuf,
     cancel: Cancel,
     events: EventSink,
-    user: Option<String>,
+    pub(crate) user: Option<String>,
 }
 
 /// The summaries so far, by position in the pipeline.
@@ -126,6 +126,7 @@ impl Runner {
     /// [`JobsError::Locked`] if the pipeline, or one it includes, runs elsewhere; errors of the catalog.
     pub async fn run(&self, pipeline: &Pipeline) -> Result<RunSummary> {
         let started = Instant::now();
+        self.engine.check_user(&self.context(&pipeline.name)).await?;
         let locks = pipeline.locks.iter().map(|name| RunLock::acquire(&self.state_dir, name));
         let _locks = locks.collect::<Result<Vec<_>>>()?;
         let (run, resumed) = self.open_run(pipeline).await?;

@@ -31,6 +31,8 @@ pub struct EngineConfig {
     pub read_paths: Vec<PathBuf>,
     /// Folders that `COPY … TO` may write to.
     pub write_paths: Vec<PathBuf>,
+    /// The folder of the tables and the catalog's file, which no statement reads or writes as files.
+    pub closed_paths: Vec<PathBuf>,
     /// The version of the binary, for the record of runs.
     pub version: String,
 }

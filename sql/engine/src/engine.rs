@@ -146,10 +146,18 @@ impl Engine {
         let mut request = request.clone();
         let actor = self.catalog().run(&request.run).await?.actor;
         request.context.user = Some(actor).filter(|actor| *actor != Rights::embedded().user);
-        Box::pin(Change::settle(self, &request, parsed)).await
+        match Box::pin(Change::settle(self, &request, parsed.clone())).await {
+            // The user has gone or lost a right since; what has landed is recorded all the same.
+            Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound) => {
+                request.context.user = None;
+                Box::pin(Change::settle(self, &request, parsed)).await
+            }
+            settled => settled,
+        }
     }
 
     async fn statement(&self, parsed: Parsed, context: &StatementContext) -> Result<Outcome> {
+        self.guard(context).await?;
         let run = RunId(uuid::Uuid::now_v7().to_string());
         self.catalog()
             .begin_run(&NewRun {
@@ -195,6 +203,10 @@ impl Engine {
         let guard = self.guard(context).await?;
         let (state, _running) = self.session(context, &guard)?;
         let resolved = Arc::new(self.lookup(context, &state, &guard).resolve(&references).await?);
+        if !resolved.narrowed.is_empty() {
+            return Err(denied("EXPLAIN would show what your rights hide of a table")
+                .with_hint("ask someone who may read all of it"));
+        }
         let planning_state = state.clone();
         let tables = Arc::clone(&resolved);
         let handle = tokio::runtime::Handle::current();
@@ -209,6 +221,14 @@ impl Engine {
             Ok(planned) => self.start(&state, planned, context),
             Err(error) => Err(resolved.explain(self, error).await),
         }
+    }
+
+    /// Checks that the user of statements to come exists.
+    ///
+    /// # Errors
+    /// If there is no such user, or the catalog does not answer.
+    pub async fn check_user(&self, context: &StatementContext) -> Result<()> {
+        self.guard(context).await.map(drop)
     }
 
     /// Returns what the user of a statement may do.
@@ -253,7 +273,35 @@ impl Engine {
 
     /// Returns a path that may be read, or why it may not.
     pub(crate) fn readable(&self, path: &str, base_dir: &Path) -> Result<PathBuf> {
-        Ok(causeway_ingest::resolve_path(path, base_dir, &self.config().read_paths)?)
+        let found = causeway_ingest::resolve_path(path, base_dir, &self.config().read_paths)?;
+        self.open_path(found)
+    }
+
+    /// Returns a path that may be written, or why it may not.
+    pub(crate) fn writable(&self, path: &str, base_dir: &Path) -> Result<PathBuf> {
+        let found = causeway_ingest::resolve_new_path(path, base_dir, &self.config().write_paths)?;
+        self.open_path(found)
+    }
+
+    /// Refuses the files of tables and of the catalog, with what stands beside it (`-wal`, `-shm`).
+    fn open_path(&self, path: PathBuf) -> Result<PathBuf> {
+        let is_closed = |closed: &PathBuf| {
+            let closed = closed.canonicalize().unwrap_or_else(|_| closed.clone());
+            let beside = closed.file_name().zip(path.file_name()).is_some_and(|(closed_name, name)| {
+                closed.is_file()
+                    && path.parent() == closed.parent()
+                    && name.to_string_lossy().starts_with(closed_name.to_string_lossy().as_ref())
+            });
+            path.starts_with(&closed) || beside
+        };
+        if !self.config().closed_paths.iter().any(is_closed) {
+            return Ok(path);
+        }
+        Err(EngineError::new(
+            ErrorKind::Refused,
+            "the files of tables and of the catalog are not read or written as files",
+        )
+        .with_hint("read a table by its name; COPY … TO another folder"))
     }
 
     /// Returns the name by which the record knows a file: its path below the allowed folder it lies

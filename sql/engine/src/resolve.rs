@@ -51,6 +51,8 @@ pub(crate) struct Resolved {
     pub(crate) pins: BTreeMap<String, Pin>,
     pub(crate) views: Vec<VersionId>,
     pub(crate) files: BTreeMap<String, FilePin>,
+    /// How what is read is narrowed by the user's rights, by the reference its scans carry.
+    pub(crate) narrowed: BTreeMap<String, String>,
     missing: Vec<TableName>,
     rights: Arc<Rights>,
 }
@@ -74,15 +76,12 @@ pub(crate) fn newest_of(pinned: &[DatasetVersion], dataset: DatasetId) -> Option
 impl Lookup<'_> {
     /// Looks up all references of a statement.
     pub(crate) async fn resolve(&self, references: &References) -> Result<Resolved> {
-        self.guard.require_operators(&references.operators)?;
-        if !references.files.is_empty() {
-            self.guard.require_files()?;
-        }
         let mut resolved = Resolved {
             sources: HashMap::new(),
             pins: BTreeMap::new(),
             views: Vec::new(),
             files: BTreeMap::new(),
+            narrowed: BTreeMap::new(),
             missing: Vec::new(),
             rights: Arc::clone(&self.guard.rights),
         };
@@ -91,6 +90,10 @@ impl Lookup<'_> {
     }
 
     async fn add(&self, references: &References, resolved: &mut Resolved, depth: usize) -> Result<()> {
+        self.guard.require_operators(&references.operators)?;
+        if !references.files.is_empty() {
+            self.guard.require_files()?;
+        }
         for name in &references.tables {
             let key = table_key(name);
             if !resolved.sources.contains_key(&key) {
@@ -161,6 +164,7 @@ impl Lookup<'_> {
         resolved: &mut Resolved,
     ) -> Result<()> {
         let snapshot = self.engine.lake().snapshot_at(&dataset.location, &At::Version(version.version)).await?;
+        resolved.narrowed.extend(reading.narrowed().map(|how| (key.to_string(), how)));
         let source = reading.narrow(self.state, &key, provider_as_source(snapshot.provider())).await?;
         resolved.sources.insert(key.clone(), source);
         resolved.pins.insert(key.to_string(), Pin { dataset, version });
@@ -182,28 +186,32 @@ impl Lookup<'_> {
         let sql = dataset.view_sql.as_deref().unwrap_or_default();
         let mut query = parse_query(sql)?;
         let references = prepare(&mut query)?;
-        self.guard.require_operators(&references.operators)?;
-        Box::pin(self.add(&references, resolved, depth + 1)).await?;
+        let inner = Box::pin(self.add(&references, resolved, depth + 1)).await;
+        inner.map_err(|error| self.view_problem(dataset, error))?;
         let (state, tables) = (self.state.clone(), resolved.sources.clone());
         let planned = on_big_stack(move || {
             PlanningContext { state: &state, tables: &tables }
                 .plan_query(&query)
                 .map_err(|error| EngineError::of_plan(&error))
         });
-        let plan = planned.await.map_err(|error| self.view_problem(dataset, &error))?;
+        let plan = planned.await.map_err(|error| self.view_problem(dataset, error))?;
         if let Some(version) = self.engine.catalog().latest_version(dataset.id).await? {
             resolved.views.push(version.id);
         }
         let source = provider_as_source(Arc::new(ViewTable::new(plan, Some(sql.to_owned()))));
+        resolved.narrowed.extend(reading.narrowed().map(|how| (key.to_string(), how)));
         let source = reading.narrow(self.state, &key, source).await?;
         resolved.sources.insert(key, source);
         Ok(())
     }
 
     /// A view reads with the rights of who asks. To others than admins its error names no table.
-    fn view_problem(&self, dataset: &Dataset, error: &EngineError) -> EngineError {
+    fn view_problem(&self, dataset: &Dataset, error: EngineError) -> EngineError {
         if self.guard.rights.is_admin() {
             return EngineError::new(error.kind(), format!("view `{}` no longer works: {error}", dataset.name));
+        }
+        if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::Plan) {
+            return error;
         }
         denied(format!("view `{}` reads what you may not, or no longer works", dataset.name))
             .with_hint("a view reads with the rights of who asks; ask for a table made from it, or for the rights")
@@ -294,6 +302,16 @@ impl Resolved {
             }
             None => error,
         }
+    }
+
+    /// Returns what a result depends on besides its inputs: how the user's rights narrow them.
+    pub(crate) fn narrowings(&self) -> impl Iterator<Item = String> {
+        self.narrowed.iter().map(|(key, how)| format!("narrowed {key}: {how}"))
+    }
+
+    /// Returns true if only a part of a dataset, at any version, is read.
+    pub(crate) fn is_narrowed(&self, dataset: DatasetId) -> bool {
+        self.pins.iter().any(|(key, pin)| pin.dataset.id == dataset && self.narrowed.contains_key(key))
     }
 
     /// Returns the subject key of each table that has one, by the reference its scans carry.

@@ -7,7 +7,7 @@ use datafusion::error::{DataFusionError, Result};
 
 use crate::cells::{booleans, integers, optional_integers, optional_texts, texts};
 use crate::provider::catalog_error;
-use crate::visible::may_know;
+use crate::visible::{may_know, may_see_column};
 
 /// What a lineage question is about: a version, and perhaps one of its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Target {
         version: Option<i64>,
     ) -> Result<Self, CatalogError> {
         match Self::find(catalog, text, version).await {
-            Ok(target) if may_know(rights, &target.dataset.name) => Ok(target),
+            Ok(target) if is_known(rights, &target) => Ok(target),
             Err(error) if rights.sees_record() => Err(error),
             _ => Err(unknown_dataset(catalog, rights, text).await?),
         }
@@ -78,6 +78,11 @@ impl Target {
         }
         Ok(Self { dataset, version: found, column: column.map(str::to_owned) })
     }
+}
+
+fn is_known(rights: &Rights, target: &Target) -> bool {
+    let name = &target.dataset.name;
+    target.column.as_ref().map_or_else(|| may_know(rights, name), |column| may_see_column(rights, name, column))
 }
 
 async fn unknown_dataset(catalog: &dyn Catalog, rights: &Rights, text: &str) -> Result<CatalogError, CatalogError> {

@@ -1,7 +1,9 @@
 //! Which rows of a relation a user sees.
 //!
-//! Admins and auditors see everything. Others see what concerns tables they hold a right on, runs they
-//! started (an `operator`: all runs), and grants and policies of their own roles (a `steward`: all).
+//! Admins and auditors see everything, stewards all about tables and rights. Others see columns and
+//! edges of columns they may read, datasets and versions they may read all of (the number of rows of a
+//! table with hidden ones would say how many), runs they started (an `operator`: all runs), and grants
+//! and policies of their own roles.
 
 use std::collections::BTreeSet;
 
@@ -33,9 +35,19 @@ pub(crate) async fn visible(
             present(&runs).map(|run| rights.has_role("operator") || own.contains(run)).collect()
         }
         (Source::Lineage { .. }, ..) => {
-            let sides = [text("dataset"), text("source_dataset")];
+            let sides = [(text("dataset"), text("column")), (text("source_dataset"), text("source_column"))];
             let known = |row: usize| {
-                sides.iter().flatten().all(|side| side.is_null(row) || may_know(rights, &named(side.value(row))))
+                sides.iter().all(|(datasets, columns)| match datasets {
+                    Some(datasets) if datasets.is_valid(row) => {
+                        let column = columns.as_ref().filter(|columns| columns.is_valid(row));
+                        let name = named(datasets.value(row));
+                        column.map_or_else(
+                            || may_know(rights, &name),
+                            |column| may_see_column(rights, &name, column.value(row)),
+                        )
+                    }
+                    _ => true,
+                })
             };
             (0..batch.num_rows()).map(known).collect()
         }
@@ -49,26 +61,52 @@ pub(crate) async fn visible(
             };
             (0..batch.num_rows()).map(shown).collect()
         }
-        (Source::RowPolicies | Source::Grants, ..) => {
+        (Source::Grants, ..) => {
             let Some(grantees) = text("grantee") else { return Ok(batch.slice(0, 0)) };
             present(&grantees).map(|grantee| rights.may_govern() || rights.has_role(grantee)).collect()
+        }
+        (Source::RowPolicies, _, Some(schemas)) => {
+            let (tables, grantees) = (text("table"), text("grantee"));
+            let shown = |row: usize| match (&tables, &grantees) {
+                (Some(tables), Some(grantees)) => {
+                    let table = TableName::new(schemas.value(row), tables.value(row));
+                    rights.may_govern() || (rights.has_role(grantees.value(row)) && may_know(rights, &table))
+                }
+                _ => false,
+            };
+            (0..batch.num_rows()).map(shown).collect()
         }
         (Source::Principals, ..) => {
             let Some(names) = text("name") else { return Ok(batch.slice(0, 0)) };
             present(&names).map(|name| rights.may_govern() || rights.has_role(name)).collect()
         }
         (_, _, Some(schemas)) => {
-            let names = text("name");
-            let known = |row: usize| {
-                names
-                    .as_ref()
-                    .is_some_and(|names| may_know(rights, &TableName::new(schemas.value(row), names.value(row))))
+            let policed = policed(catalog).await?;
+            let (names, dropped) = (text("name"), batch.column_by_name("dropped_at"));
+            let shown = |row: usize| {
+                let Some(names) = &names else { return false };
+                let name = TableName::new(schemas.value(row), names.value(row));
+                dropped.is_none_or(|dropped| dropped.is_null(row)) && is_whole(rights, &policed, &name)
             };
-            (0..batch.num_rows()).map(known).collect()
+            (0..batch.num_rows()).map(shown).collect()
         }
         _ => return Ok(batch.slice(0, 0)),
     };
     Ok(filter_record_batch(&batch, &BooleanArray::from(keep))?)
+}
+
+/// Returns the tables that have row policies.
+async fn policed(catalog: &dyn Catalog) -> Result<BTreeSet<TableName>> {
+    let policies = catalog.row_policies(None).await.map_err(catalog_error)?;
+    Ok(policies.into_iter().map(|policy| policy.table).collect())
+}
+
+/// Returns true if a user may read all of a table, so that its counts and its text say nothing new.
+fn is_whole(rights: &Rights, policed: &BTreeSet<TableName>, name: &TableName) -> bool {
+    if name.schema == "file" || rights.may_govern() {
+        return may_know(rights, name);
+    }
+    rights.readable(name) == ReadableColumns::All && !policed.contains(name)
 }
 
 async fn own_runs(catalog: &dyn Catalog, rights: &Rights) -> Result<BTreeSet<String>> {
@@ -94,9 +132,13 @@ pub(crate) fn may_know(rights: &Rights, name: &TableName) -> bool {
     rights.may_know(name)
 }
 
-fn may_see_column(rights: &Rights, table: &TableName, column: &str) -> bool {
+pub(crate) fn may_see_column(rights: &Rights, table: &TableName, column: &str) -> bool {
+    if table.schema == "file" || rights.sees_record() || rights.may_govern() {
+        return may_know(rights, table);
+    }
     match rights.readable(table) {
-        ReadableColumns::Some(columns) if !rights.may_govern() => columns.contains(column),
-        _ => may_know(rights, table),
+        ReadableColumns::All => true,
+        ReadableColumns::Some(columns) => columns.contains(column),
+        ReadableColumns::None => false,
     }
 }

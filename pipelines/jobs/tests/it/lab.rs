@@ -68,6 +68,7 @@ impl Lab {
             base_dir: home.clone(),
             read_paths: vec![home.clone(), repository],
             write_paths: vec![home.clone()],
+            closed_paths: Vec::new(),
             version: "test".to_owned(),
         };
         let engine = Engine::new(config, Arc::new(catalog), lake, Arc::new(NoSystem)).unwrap();

@@ -4,5 +4,6 @@ mod checks;
 #[cfg(test)]
 mod lab;
 mod recipes;
+#[cfg(test)]
 mod resume;
 mod run;

@@ -96,6 +96,18 @@ impl Guard {
 }
 
 impl Reading {
+    /// Says how the reading is narrowed; `None` if all may be read.
+    pub(crate) fn narrowed(&self) -> Option<String> {
+        let columns = match &self.columns {
+            ReadableColumns::Some(columns) => Some(columns.iter().cloned().collect::<Vec<_>>().join(",")),
+            _ => None,
+        };
+        match (columns, &self.condition) {
+            (None, None) => None,
+            (columns, condition) => Some(format!("{columns:?} where {condition:?}")),
+        }
+    }
+
     /// Narrows a table to what may be read of it.
     pub(crate) async fn narrow(
         self,
@@ -109,7 +121,11 @@ impl Reading {
         let list = match &self.columns {
             ReadableColumns::Some(columns) => {
                 let there = |column: &&String| source.schema().field_with_name(column).is_ok();
-                columns.iter().filter(there).map(|column| quoted(column)).collect::<Vec<_>>().join(", ")
+                let there = columns.iter().filter(there).map(|column| quoted(column)).collect::<Vec<_>>();
+                if there.is_empty() {
+                    return Err(denied("a table this reads was made anew without the columns that you may read"));
+                }
+                there.join(", ")
             }
             _ => "*".to_owned(),
         };

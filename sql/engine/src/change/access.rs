@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use causeway_lake::At;
 use causeway_model::{
-    AccessChange, BUILT_IN, DatasetKind, DatasetVersion, Grant, PUBLIC, Principal, PrincipalKind, RowPolicy, Securable,
-    StepOutcome, TableName,
+    AccessChange, BUILT_IN, DatasetKind, DatasetVersion, Grant, PUBLIC, Principal, PrincipalKind, ReadableColumns,
+    RowPolicy, Securable, StepOutcome, TableName,
 };
 use datafusion::datasource::provider_as_source;
 
@@ -48,8 +48,21 @@ impl Change<'_> {
                 Err(denied(format!("you are `{grantee}`, or one of its members: nobody grants rights to themselves"))
                     .with_hint("another steward or an admin can"))
             }
+            AccessChange::AddPolicy(policy) if !policy.restrictive && rights.has_role(&policy.grantee) => {
+                self.not_a_reader(&policy.table)
+            }
+            AccessChange::DropPolicy { table, .. } => self.not_a_reader(table),
             _ => Ok(()),
         }
+    }
+
+    /// Nobody widens the rows that they see themselves.
+    fn not_a_reader(&self, table: &TableName) -> Result<()> {
+        if self.guard.rights.readable(table) == ReadableColumns::None {
+            return Ok(());
+        }
+        Err(denied(format!("you read `{table}` yourself: who may see more of its rows is for others to say"))
+            .with_hint("another steward or an admin can"))
     }
 
     /// Checks a change against what there is; returns false if what it asks for is so already.
@@ -61,6 +74,7 @@ impl Change<'_> {
             }
             AccessChange::Drop(kind, name) => {
                 not_built_in(name)?;
+                self.check_no_policy(name).await?;
                 present(known.iter().any(|one| one.name == *name && one.kind == *kind), kind.name(), name, lenient)
             }
             AccessChange::Join { role, member } => joins(known, role, member),
@@ -92,6 +106,19 @@ impl Change<'_> {
                 let there = policies.iter().any(|policy| policy.name == *name);
                 present(there, "policy", &format!("{name} on {table}"), lenient)
             }
+        }
+    }
+
+    /// A table whose last policy goes shows all its rows, so none goes unsaid.
+    async fn check_no_policy(&self, name: &str) -> Result<()> {
+        let policies = self.engine.catalog().row_policies(None).await?;
+        match policies.iter().find(|policy| policy.grantee == name) {
+            Some(policy) => Err(EngineError::new(
+                ErrorKind::Refused,
+                format!("row policy `{}` of `{}` is for `{name}`", policy.name, policy.table),
+            )
+            .with_hint(format!("DROP POLICY {} ON {} first, if its rows may be shown", policy.name, policy.table))),
+            None => Ok(()),
         }
     }
 

@@ -53,7 +53,7 @@ impl Change<'_> {
         self.guard.require(Privilege::Create, &Securable::Schema("file".to_owned()))?;
         let format = Format::of(copy)?;
         let base_dir = self.engine.base_dir(&self.request.context);
-        let path = causeway_ingest::resolve_new_path(&copy.target, base_dir, &self.engine.config().write_paths)?;
+        let path = self.engine.writable(&copy.target, base_dir)?;
         let mut query = copy_source(copy)?;
         let references = prepare(&mut query)?;
         let resolved = self.resolve(&references, pinned).await?;
@@ -66,7 +66,7 @@ impl Change<'_> {
         Ok(Prepared {
             inputs,
             views: resolved.views.clone(),
-            depends_on: operator_versions(&references),
+            depends_on: operator_versions(&references).into_iter().chain(resolved.narrowings()).collect(),
             task: Task::Export(Box::new(export)),
             ..Prepared::nothing()
         })

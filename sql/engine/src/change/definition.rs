@@ -73,7 +73,7 @@ impl Change<'_> {
         Ok(Prepared {
             inputs,
             views: resolved.views.clone(),
-            depends_on: operator_versions(&references),
+            depends_on: operator_versions(&references).into_iter().chain(resolved.narrowings()).collect(),
             target: None,
             task: Task::Record(Box::new(outcome)),
             warnings: Vec::new(),

@@ -13,6 +13,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream, execute_stream_pa
 use datafusion::sql::sqlparser::ast::{Insert, Query};
 use futures::TryStreamExt;
 
+use crate::access::denied;
 use crate::api::StatementKind;
 use crate::call::{References, prepare};
 use crate::dml::{self, Rewritten};
@@ -132,6 +133,12 @@ impl Change<'_> {
             references.extend(prepare(&mut rewritten.changed.clone())?);
         }
         let resolved = self.resolve(&references, pinned).await?;
+        if matches!(how, How::Replace | How::Change(..))
+            && target.dataset.as_ref().is_some_and(|dataset| resolved.is_narrowed(dataset.id))
+        {
+            let problem = format!("`{}` would lose the rows and columns that you may not read", target.name);
+            return Err(denied(problem).with_hint("make a table of another name"));
+        }
         let planned = self.engine.plan(&self.state, &resolved, query, shape, true).await?;
         let inputs = resolved.register_files(self.engine).await?;
         let write = Write {
@@ -143,7 +150,7 @@ impl Change<'_> {
         Ok(Prepared {
             inputs,
             views: resolved.views.clone(),
-            depends_on: operator_versions(&references),
+            depends_on: operator_versions(&references).into_iter().chain(resolved.narrowings()).collect(),
             target: Some(target),
             task: Task::Write(Box::new(write)),
             warnings: Vec::new(),
