@@ -62,16 +62,21 @@ fn the_files_of_tables_and_catalog_are_closed() {
     lake.ok(&["sql", "-c", "CREATE TABLE main.t AS SELECT 1 AS x"]);
     let log = lake.folder().join("lake/main/t/_delta_log/00000000000000000000.json");
     assert!(log.is_file());
-    let catalog = lake.folder().join("catalog.sqlite-wal");
+    let before = std::fs::read(&log).unwrap();
     for sql in [
         format!("SELECT * FROM read_json('{}')", log.display()),
-        format!("SELECT * FROM read_csv('{}')", catalog.display()),
+        format!("COPY (SELECT 1 AS x) TO '{}'", log.display()),
         format!("SELECT * FROM read_csv('{}')", lake.folder().join("catalog.sqlite").display()),
+        format!("COPY (SELECT 1 AS x) TO '{}' STORED AS csv", lake.folder().join("catalog.sqlite-wal").display()),
     ] {
-        let refused = lake.run(&["sql", "-c", &sql]);
+        let refused = lake.command(&["sql", "-c", &sql]).env("CAUSEWAY_PATHS_WRITE", lake.folder()).output().unwrap();
         let shown = String::from_utf8_lossy(&refused.stderr);
-        assert!(shown.contains("CW0107") || shown.contains("does not exist"), "{sql}: {shown}");
+        assert!(shown.contains("CW0107"), "{sql}: {shown}");
     }
+    assert_eq!(std::fs::read(&log).unwrap(), before);
+    let beside = format!("COPY (SELECT 1 AS x) TO '{}'", lake.folder().join("lake.csv").display());
+    let written = lake.command(&["sql", "-c", &beside]).env("CAUSEWAY_PATHS_WRITE", lake.folder()).output().unwrap();
+    assert!(written.status.success(), "{written:?}");
 }
 
 #[test]

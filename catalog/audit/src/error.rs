@@ -72,7 +72,7 @@ pub enum AuditError {
     #[error("{0}")]
     Range(String),
     /// The stored state of the tree cannot be used.
-    #[error("{0}; `causeway audit verify` recomputes it from the records")]
+    #[error("{0}; it can be recomputed from the records")]
     Tree(String),
     /// The operating system gives no random bytes.
     #[error("no random bytes: {0}")]

@@ -142,7 +142,7 @@ pub struct RowPolicy {
 pub enum AccessChange {
     /// A new user or role.
     Create(PrincipalKind, String),
-    /// A user or role goes, with its grants, memberships and policies.
+    /// A user or role goes, with its grants and memberships. Row policies for it stay.
     Drop(PrincipalKind, String),
     /// `member` joins `role`.
     Join {
@@ -248,6 +248,17 @@ impl Rights {
     pub fn may_know(&self, table: &TableName) -> bool {
         let table = Securable::Table(table.clone());
         self.sees_record() || self.may_govern() || self.grants.iter().any(|grant| covers(&grant.on, &table))
+    }
+
+    /// Returns true if a column's being there may be known.
+    pub fn may_know_column(&self, table: &TableName, column: &str) -> bool {
+        self.sees_record()
+            || self.may_govern()
+            || match self.readable(table) {
+                ReadableColumns::All => true,
+                ReadableColumns::Some(columns) => columns.contains(column),
+                ReadableColumns::None => false,
+            }
     }
 
     /// Returns the condition on the rows of a table that this user may see, in SQL; `None` for all rows.

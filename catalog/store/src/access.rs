@@ -48,13 +48,11 @@ async fn create(connection: &mut Connection, kind: PrincipalKind, name: &str, no
     }
 }
 
-/// Removes a user or role with all that names it.
+/// Removes a user or role with its grants and memberships. A row policy for it stays: without it the
+/// table might show rows to others that it hid.
 async fn remove(connection: &mut Connection, kind: PrincipalKind, name: &str) -> Result<()> {
-    for sql in [
-        "DELETE FROM membership WHERE role = $1 OR member = $1",
-        "DELETE FROM access_grant WHERE grantee = $1",
-        "DELETE FROM row_policy WHERE grantee = $1",
-    ] {
+    for sql in ["DELETE FROM membership WHERE role = $1 OR member = $1", "DELETE FROM access_grant WHERE grantee = $1"]
+    {
         connection.query(sql).bind(name).execute().await?;
     }
     let sql = "DELETE FROM principal WHERE name = $1 AND kind = $2";

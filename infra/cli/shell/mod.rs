@@ -71,8 +71,10 @@ fn answer(runner: &mut Runner<'_>, text: &str) -> Result<Reply, Failure> {
 
 /// Reads the names of tables and columns again. Without them completion is poorer, nothing else.
 fn refresh(runner: &Runner<'_>, vocabulary: &RwLock<Vocabulary>) {
-    let catalog = runner.session.catalog.as_ref();
-    let names = runner.app.wait(async { Ok(vocabulary::names(catalog, runner.app.user.as_deref()).await?) });
+    let names = runner.app.wait(async {
+        let rights = runner.session.engine.rights(runner.app.user.as_deref()).await?;
+        Ok(vocabulary::names(runner.session.catalog.as_ref(), &rights).await?)
+    });
     if let (Ok(names), Ok(mut vocabulary)) = (names, vocabulary.write()) {
         vocabulary.names = names;
     }

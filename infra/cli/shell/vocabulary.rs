@@ -191,13 +191,8 @@ impl Vocabulary {
     }
 }
 
-/// Reads the names of tables, views and columns that a user may read; `None` is the embedded admin.
-pub(super) async fn names(catalog: &dyn Catalog, user: Option<&str>) -> Result<Vec<Table>> {
-    let rights = match user {
-        Some(user) => catalog.rights(user).await?,
-        None => Some(Rights::embedded()),
-    };
-    let Some(rights) = rights else { return Ok(Vec::new()) };
+/// Reads the names of tables, views and columns that may be read with these rights.
+pub(super) async fn names(catalog: &dyn Catalog, rights: &Rights) -> Result<Vec<Table>> {
     let mut tables = Vec::new();
     for dataset in catalog.datasets(false).await? {
         let readable = rights.readable(&dataset.name);

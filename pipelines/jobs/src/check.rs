@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use arrow::array::{Array, BooleanArray, RecordBatch};
 use causeway_engine::{EngineError, Outcome, StatementContext};
-use causeway_model::{NewStep, Rights, RunId, Step, StepOutcome, StepState, TableName, VersionId};
+use causeway_model::{NewStep, RunId, Step, StepOutcome, StepState, VersionId};
 use futures::StreamExt;
 
 use crate::digest::Digest;
@@ -84,13 +84,9 @@ impl Runner {
     /// newest while it reads.
     async fn pin(&self, check: &Check) -> Result<Vec<VersionId>> {
         let catalog = self.engine.catalog();
-        let rights = match &self.user {
-            Some(user) => catalog.rights(user).await?,
-            None => Some(Rights::embedded()),
-        };
-        let known = |table: &&TableName| rights.as_ref().is_some_and(|rights| rights.may_know(table));
+        let rights = self.engine.rights(self.user.as_deref()).await?;
         let mut inputs = Vec::new();
-        for table in check.reads.iter().filter(known) {
+        for table in check.reads.iter().filter(|table| rights.may_know(table)) {
             let Some(dataset) = catalog.dataset(table).await? else { continue };
             inputs.extend(catalog.latest_version(dataset.id).await?.map(|version| version.id));
         }

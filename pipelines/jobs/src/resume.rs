@@ -6,8 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use causeway_core::Seed;
-use causeway_engine::StepRequest;
 use causeway_model::{DatasetKind, DatasetVersion, NewRun, Run, RunId, RunKind, RunState, Step, StepState};
 use uuid::Uuid;
 
@@ -37,7 +35,7 @@ impl Runner {
             pipeline: Some(pipeline.name.clone()),
             pipeline_digest: Some(pipeline.digest.clone()),
             engine_version: self.engine.config().version.clone(),
-            actor: self.actor(),
+            actor: self.context(&pipeline.name).actor(),
         };
         self.engine.catalog().begin_run(&new).await?;
         Ok((run, false))
@@ -45,7 +43,7 @@ impl Runner {
 
     async fn may_resume(&self, pipeline: &Pipeline, run: &Run) -> Result<bool> {
         // What another user's rights show is another result.
-        if run.actor != self.actor() {
+        if run.actor != self.context(&pipeline.name).actor() {
             return Ok(false);
         }
         if run.pipeline_digest.as_deref() != Some(pipeline.digest.as_str()) {
@@ -98,35 +96,14 @@ impl Runner {
         for step in self.engine.catalog().steps(Some(&run.id)).await? {
             let in_doubt = matches!(step.state, StepState::Running | StepState::Failed);
             if in_doubt && ADDING.contains(&step.kind.as_str()) {
-                self.finish_interrupted(pipeline, &step).await;
+                let now = pipeline.steps.iter().find(|now| now.name == step.name);
+                let base_dir = now.map_or_else(|| pipeline.dir.clone(), |now| now.base_dir.clone());
+                Box::pin(self.engine.settle(&step, Some(base_dir))).await;
             }
         }
         if run.state == RunState::Running {
             self.engine.catalog().finish_run(&run.id, RunState::Failed).await?;
         }
         Ok(())
-    }
-
-    async fn finish_interrupted(&self, pipeline: &Pipeline, step: &Step) {
-        let now = pipeline.steps.iter().find(|now| now.name == step.name);
-        let mut context = self.context(&step.name);
-        context.seed = Seed(u64::from_le_bytes(step.seed.to_le_bytes()));
-        context.base_dir = Some(now.map_or_else(|| pipeline.dir.clone(), |now| now.base_dir.clone()));
-        let request = StepRequest {
-            run: step.run.clone(),
-            pipeline: None,
-            ordinal: step.ordinal,
-            name: step.name.clone(),
-            sql: step.sql.clone(),
-            force: true,
-            context,
-        };
-        match Box::pin(self.engine.settle(&request)).await {
-            Ok(Some(_)) => tracing::info!(run_id = %step.run, step = %step.name, "interrupted step recorded"),
-            Ok(None) => {}
-            Err(error) => {
-                tracing::warn!(run_id = %step.run, step = %step.name, code = error.code(), "interrupted step given up");
-            }
-        }
     }
 }

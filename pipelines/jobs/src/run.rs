@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use causeway_core::{Cancel, Seed};
 use causeway_engine::{Engine, EngineError, ProgressEvent, StatementContext, StatementKind, StepReport, StepRequest};
-use causeway_model::{CatalogError, NewStep, Rights, RunId, RunState, StepState};
+use causeway_model::{CatalogError, NewStep, RunId, RunState, StepState};
 
 use crate::check::CheckPlace;
 use crate::digest::Digest;
@@ -98,11 +98,6 @@ impl Runner {
         self
     }
 
-    /// Returns the name under which runs are recorded.
-    pub(crate) fn actor(&self) -> String {
-        self.user.clone().unwrap_or_else(|| Rights::embedded().user)
-    }
-
     /// Sends what happens to `events`.
     #[must_use]
     pub fn with_events(mut self, events: EventSink) -> Self {
@@ -126,7 +121,7 @@ impl Runner {
     /// [`JobsError::Locked`] if the pipeline, or one it includes, runs elsewhere; errors of the catalog.
     pub async fn run(&self, pipeline: &Pipeline) -> Result<RunSummary> {
         let started = Instant::now();
-        self.engine.check_user(&self.context(&pipeline.name)).await?;
+        self.engine.rights(self.user.as_deref()).await?;
         let locks = pipeline.locks.iter().map(|name| RunLock::acquire(&self.state_dir, name));
         let _locks = locks.collect::<Result<Vec<_>>>()?;
         let (run, resumed) = self.open_run(pipeline).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_core::{Cancel, Seed};
-use causeway_model::{RunId, StepState, TableName};
+use causeway_model::{Rights, RunId, StepState, TableName};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 
@@ -158,6 +158,13 @@ pub struct StatementContext {
     pub seed: Seed,
     /// The user whose rights hold; `None` for the embedded mode's only user, who may do everything.
     pub user: Option<String>,
+}
+
+impl StatementContext {
+    /// Returns the name under which the record knows the user.
+    pub fn actor(&self) -> String {
+        self.user.clone().unwrap_or_else(|| Rights::embedded().user)
+    }
 }
 
 impl Default for StatementContext {

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use causeway_core::OperatorFactory;
+use causeway_core::{OperatorFactory, Seed};
 use causeway_lake::Lake;
-use causeway_model::{Catalog, NewRun, Rights, RunId, RunKind, RunState, TableName};
+use causeway_model::{Catalog, NewRun, Rights, RunId, RunKind, RunState, Step, TableName};
 use datafusion::execution::TaskContext;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::execute_stream;
@@ -137,23 +137,42 @@ impl Engine {
     }
 
     /// Records a step of a run that is over, if its commit has landed in the lake without being
-    /// recorded; executes nothing. The rights are those of the user who started the run.
-    ///
-    /// # Errors
-    /// Any [`EngineError`] of planning the statement again or of recording it.
-    pub async fn settle(&self, request: &StepRequest) -> Result<Option<StepReport>> {
-        let parsed = parse_one(&request.sql, &self.limits())?;
-        let mut request = request.clone();
-        let actor = self.catalog().run(&request.run).await?.actor;
+    /// recorded; executes nothing. Relative paths of the step start from `base_dir`. What cannot be
+    /// recorded is logged and stays as it is.
+    pub async fn settle(&self, step: &Step, base_dir: Option<PathBuf>) {
+        match Box::pin(self.try_settle(step, base_dir)).await {
+            Ok(true) => tracing::info!(run_id = %step.run, step = %step.name, "interrupted step recorded"),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(run_id = %step.run, step = %step.name, code = error.code(), "interrupted step given up");
+            }
+        }
+    }
+
+    /// The rights are those of the user who started the run. If the user has gone or lost a right
+    /// since, what has landed is recorded all the same.
+    async fn try_settle(&self, step: &Step, base_dir: Option<PathBuf>) -> Result<bool> {
+        let parsed = parse_one(&step.sql, &self.limits())?;
+        let actor = self.catalog().run(&step.run).await?.actor;
+        let seed = Seed(u64::from_le_bytes(step.seed.to_le_bytes()));
+        let mut request = StepRequest {
+            run: step.run.clone(),
+            pipeline: None,
+            ordinal: step.ordinal,
+            name: step.name.clone(),
+            sql: step.sql.clone(),
+            force: true,
+            context: StatementContext { seed, base_dir, ..StatementContext::default() },
+        };
         request.context.user = Some(actor).filter(|actor| *actor != Rights::embedded().user);
-        match Box::pin(Change::settle(self, &request, parsed.clone())).await {
-            // The user has gone or lost a right since; what has landed is recorded all the same.
+        let settled = match Box::pin(Change::settle(self, &request, parsed.clone())).await {
             Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound) => {
                 request.context.user = None;
                 Box::pin(Change::settle(self, &request, parsed)).await
             }
             settled => settled,
-        }
+        };
+        settled.map(|report| report.is_some())
     }
 
     async fn statement(&self, parsed: Parsed, context: &StatementContext) -> Result<Outcome> {
@@ -166,7 +185,7 @@ impl Engine {
                 pipeline: None,
                 pipeline_digest: None,
                 engine_version: self.config().version.clone(),
-                actor: context.user.clone().unwrap_or_else(|| Rights::embedded().user),
+                actor: context.actor(),
             })
             .await?;
         let request = StepRequest {
@@ -223,23 +242,21 @@ impl Engine {
         }
     }
 
-    /// Checks that the user of statements to come exists.
+    /// Returns all that a user may do; `None` is the embedded mode's only user.
     ///
     /// # Errors
     /// If there is no such user, or the catalog does not answer.
-    pub async fn check_user(&self, context: &StatementContext) -> Result<()> {
-        self.guard(context).await.map(drop)
+    pub async fn rights(&self, user: Option<&str>) -> Result<Rights> {
+        let Some(user) = user else { return Ok(Rights::embedded()) };
+        let rights = self.catalog().rights(user).await?;
+        rights.ok_or_else(|| {
+            denied(format!("there is no user `{user}`")).with_hint("an admin makes users with CREATE USER")
+        })
     }
 
-    /// Returns what the user of a statement may do.
+    /// Returns what guards a statement.
     pub(crate) async fn guard(&self, context: &StatementContext) -> Result<Guard> {
-        let rights = match &context.user {
-            None => Rights::embedded(),
-            Some(user) => self.catalog().rights(user).await?.ok_or_else(|| {
-                denied(format!("there is no user `{user}`")).with_hint("an admin makes users with CREATE USER")
-            })?,
-        };
-        Ok(Guard { rights: Arc::new(rights) })
+        Ok(Guard { rights: Arc::new(self.rights(context.user.as_deref()).await?) })
     }
 
     fn start(&self, state: &SessionState, planned: Planned, context: &StatementContext) -> Result<Rows> {
@@ -357,7 +374,7 @@ impl Engine {
         let error = EngineError::new(ErrorKind::NotFound, format!("there is no table or view `{name}`"));
         let mut names: Vec<String> = match self.catalog().datasets(false).await {
             Ok(datasets) => {
-                let known = datasets.iter().filter(|dataset| rights.is_admin() || rights.may_know(&dataset.name));
+                let known = datasets.iter().filter(|dataset| rights.may_know(&dataset.name));
                 known.map(|dataset| dataset.name.to_string()).collect()
             }
             Err(error) => return error.into(),

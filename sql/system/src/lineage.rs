@@ -7,7 +7,6 @@ use datafusion::error::{DataFusionError, Result};
 
 use crate::cells::{booleans, integers, optional_integers, optional_texts, texts};
 use crate::provider::catalog_error;
-use crate::visible::{may_know, may_see_column};
 
 /// What a lineage question is about: a version, and perhaps one of its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,12 +81,15 @@ impl Target {
 
 fn is_known(rights: &Rights, target: &Target) -> bool {
     let name = &target.dataset.name;
-    target.column.as_ref().map_or_else(|| may_know(rights, name), |column| may_see_column(rights, name, column))
+    match &target.column {
+        Some(column) => rights.may_know_column(name, column),
+        None => rights.may_know(name),
+    }
 }
 
 async fn unknown_dataset(catalog: &dyn Catalog, rights: &Rights, text: &str) -> Result<CatalogError, CatalogError> {
     let datasets = catalog.datasets(false).await?;
-    let known = datasets.iter().filter(|dataset| may_know(rights, &dataset.name));
+    let known = datasets.iter().filter(|dataset| rights.may_know(&dataset.name));
     let names: Vec<String> = known.map(|dataset| dataset.name.to_string()).collect();
     let meant = nearest(text, names.iter().map(String::as_str));
     let hint = meant.map_or_else(

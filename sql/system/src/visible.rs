@@ -7,9 +7,9 @@
 
 use std::collections::BTreeSet;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use causeway_model::{Catalog, Privilege, ReadableColumns, Rights, Securable, TableName};
+use causeway_model::{Catalog, ReadableColumns, Rights, TableName};
 use datafusion::error::Result;
 
 use crate::provider::{Source, catalog_error};
@@ -24,121 +24,101 @@ pub(crate) async fn visible(
     if rights.sees_record() {
         return Ok(batch);
     }
-    let own = match source {
-        Source::Runs | Source::Steps | Source::OperatorRuns => own_runs(catalog, rights).await?,
-        _ => BTreeSet::new(),
-    };
-    let text = |column: &str| batch.column_by_name(column).map(|values| values.as_string::<i32>().clone());
-    let keep: Vec<bool> = match (source, text("run"), text("schema")) {
-        (Source::Operators | Source::OperatorOptions, ..) => return Ok(batch),
-        (Source::Runs | Source::Steps | Source::OperatorRuns, Some(runs), _) => {
-            present(&runs).map(|run| rights.has_role("operator") || own.contains(run)).collect()
-        }
-        (Source::Lineage { .. }, ..) => {
-            let sides = [(text("dataset"), text("column")), (text("source_dataset"), text("source_column"))];
-            let known = |row: usize| {
-                sides.iter().all(|(datasets, columns)| match datasets {
-                    Some(datasets) if datasets.is_valid(row) => {
-                        let column = columns.as_ref().filter(|columns| columns.is_valid(row));
-                        let name = named(datasets.value(row));
-                        column.map_or_else(
-                            || may_know(rights, &name),
-                            |column| may_see_column(rights, &name, column.value(row)),
-                        )
-                    }
-                    _ => true,
-                })
-            };
-            (0..batch.num_rows()).map(known).collect()
-        }
-        (Source::Columns, _, Some(schemas)) => {
-            let (tables, columns) = (text("dataset"), text("name"));
-            let shown = |row: usize| match (&tables, &columns) {
-                (Some(tables), Some(columns)) => {
-                    may_see_column(rights, &TableName::new(schemas.value(row), tables.value(row)), columns.value(row))
-                }
-                _ => false,
-            };
-            (0..batch.num_rows()).map(shown).collect()
-        }
-        (Source::Grants, ..) => {
-            let Some(grantees) = text("grantee") else { return Ok(batch.slice(0, 0)) };
-            present(&grantees).map(|grantee| rights.may_govern() || rights.has_role(grantee)).collect()
-        }
-        (Source::RowPolicies, _, Some(schemas)) => {
-            let (tables, grantees) = (text("table"), text("grantee"));
-            let shown = |row: usize| match (&tables, &grantees) {
-                (Some(tables), Some(grantees)) => {
-                    let table = TableName::new(schemas.value(row), tables.value(row));
-                    rights.may_govern() || (rights.has_role(grantees.value(row)) && may_know(rights, &table))
-                }
-                _ => false,
-            };
-            (0..batch.num_rows()).map(shown).collect()
-        }
-        (Source::Principals, ..) => {
-            let Some(names) = text("name") else { return Ok(batch.slice(0, 0)) };
-            present(&names).map(|name| rights.may_govern() || rights.has_role(name)).collect()
-        }
-        (_, _, Some(schemas)) => {
-            let policed = policed(catalog).await?;
-            let (names, dropped) = (text("name"), batch.column_by_name("dropped_at"));
-            let shown = |row: usize| {
-                let Some(names) = &names else { return false };
-                let name = TableName::new(schemas.value(row), names.value(row));
-                dropped.is_none_or(|dropped| dropped.is_null(row)) && is_whole(rights, &policed, &name)
-            };
-            (0..batch.num_rows()).map(shown).collect()
-        }
-        _ => return Ok(batch.slice(0, 0)),
-    };
-    Ok(filter_record_batch(&batch, &BooleanArray::from(keep))?)
+    let reader = Reader::new(source, catalog, rights).await?;
+    let shown = |row| Some(reader.sees(source, &Row { batch: &batch, row }));
+    let keep: BooleanArray = (0..batch.num_rows()).map(shown).collect();
+    Ok(filter_record_batch(&batch, &keep)?)
 }
 
-/// Returns the tables that have row policies.
-async fn policed(catalog: &dyn Catalog) -> Result<BTreeSet<TableName>> {
-    let policies = catalog.row_policies(None).await.map_err(catalog_error)?;
-    Ok(policies.into_iter().map(|policy| policy.table).collect())
+/// A user, and what of the record decides what the user sees.
+struct Reader<'a> {
+    rights: &'a Rights,
+    own_runs: BTreeSet<String>,
+    policed: BTreeSet<TableName>,
 }
 
-/// Returns true if a user may read all of a table, so that its counts and its text say nothing new.
-fn is_whole(rights: &Rights, policed: &BTreeSet<TableName>, name: &TableName) -> bool {
-    if name.schema == "file" || rights.may_govern() {
-        return may_know(rights, name);
+impl<'a> Reader<'a> {
+    /// Reads what the relation needs.
+    async fn new(source: &Source, catalog: &dyn Catalog, rights: &'a Rights) -> Result<Self> {
+        let mut reader = Self { rights, own_runs: BTreeSet::new(), policed: BTreeSet::new() };
+        match source {
+            Source::Runs | Source::Steps | Source::OperatorRuns => {
+                let runs = catalog.runs(i64::MAX).await.map_err(catalog_error)?;
+                let own = runs.into_iter().filter(|run| run.actor == rights.user);
+                reader.own_runs = own.map(|run| run.id.0).collect();
+            }
+            Source::Datasets | Source::DatasetVersions => {
+                let policies = catalog.row_policies(None).await.map_err(catalog_error)?;
+                reader.policed = policies.into_iter().map(|policy| policy.table).collect();
+            }
+            _ => {}
+        }
+        Ok(reader)
     }
-    rights.readable(name) == ReadableColumns::All && !policed.contains(name)
-}
 
-async fn own_runs(catalog: &dyn Catalog, rights: &Rights) -> Result<BTreeSet<String>> {
-    let runs = catalog.runs(i64::MAX).await.map_err(catalog_error)?;
-    Ok(runs.into_iter().filter(|run| run.actor == rights.user).map(|run| run.id.0).collect())
-}
-
-fn present(values: &StringArray) -> impl Iterator<Item = &str> {
-    values.iter().map(Option::unwrap_or_default)
-}
-
-/// Reads `schema.table`; a schema's name has no dot.
-fn named(text: &str) -> TableName {
-    let (schema, table) = text.split_once('.').unwrap_or(("main", text));
-    TableName::new(schema, table)
-}
-
-/// Returns true if a user may know that a table, view or file is there.
-pub(crate) fn may_know(rights: &Rights, name: &TableName) -> bool {
-    if name.schema == "file" {
-        return rights.sees_record() || rights.may(Privilege::Select, &Securable::Schema("file".to_owned()));
+    fn sees(&self, source: &Source, row: &Row<'_>) -> bool {
+        let rights = self.rights;
+        match source {
+            Source::Operators | Source::OperatorOptions => true,
+            Source::Runs | Source::Steps | Source::OperatorRuns => {
+                rights.has_role("operator") || self.own_runs.contains(row.text("run"))
+            }
+            Source::Datasets | Source::DatasetVersions => {
+                row.is_null("dropped_at") && self.may_read_all(&row.table("name"))
+            }
+            Source::Columns => rights.may_know_column(&row.table("dataset"), row.text("name")),
+            Source::Lineage { .. } => {
+                self.knows(row, "dataset", "column") && self.knows(row, "source_dataset", "source_column")
+            }
+            Source::Principals => rights.may_govern() || rights.has_role(row.text("name")),
+            Source::Grants => rights.may_govern() || rights.has_role(row.text("grantee")),
+            Source::RowPolicies => {
+                rights.may_govern() || (rights.has_role(row.text("grantee")) && rights.may_know(&row.table("table")))
+            }
+        }
     }
-    rights.may_know(name)
+
+    /// Returns true if all of a table may be read, so that its counts and its text say nothing new.
+    fn may_read_all(&self, table: &TableName) -> bool {
+        self.rights.may_govern()
+            || (self.rights.readable(table) == ReadableColumns::All && !self.policed.contains(table))
+    }
+
+    /// Returns true if one side of an edge may be known; an unknown side says nothing.
+    fn knows(&self, row: &Row<'_>, dataset: &str, column: &str) -> bool {
+        if row.is_null(dataset) {
+            return true;
+        }
+        // A schema's name has no dot.
+        let (schema, table) = row.text(dataset).split_once('.').unwrap_or_default();
+        let table = TableName::new(schema, table);
+        if row.is_null(column) {
+            self.rights.may_know(&table)
+        } else {
+            self.rights.may_know_column(&table, row.text(column))
+        }
+    }
 }
 
-pub(crate) fn may_see_column(rights: &Rights, table: &TableName, column: &str) -> bool {
-    if table.schema == "file" || rights.sees_record() || rights.may_govern() {
-        return may_know(rights, table);
+/// A row of a relation.
+struct Row<'a> {
+    batch: &'a RecordBatch,
+    row: usize,
+}
+
+impl Row<'_> {
+    /// Returns true for a null, also in a column that the relation does not have.
+    fn is_null(&self, column: &str) -> bool {
+        self.batch.column_by_name(column).is_none_or(|values| values.is_null(self.row))
     }
-    match rights.readable(table) {
-        ReadableColumns::All => true,
-        ReadableColumns::Some(columns) => columns.contains(column),
-        ReadableColumns::None => false,
+
+    fn text(&self, column: &str) -> &str {
+        let values = self.batch.column_by_name(column).and_then(|values| values.as_string_opt::<i32>());
+        values.map_or("", |values| values.value(self.row))
+    }
+
+    /// Reads a name whose schema stands in the column `schema`.
+    fn table(&self, column: &str) -> TableName {
+        TableName::new(self.text("schema"), self.text(column))
     }
 }

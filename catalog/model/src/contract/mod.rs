@@ -37,7 +37,7 @@ macro_rules! catalog_contract {
                 what_is_revoked_or_left_is_gone,
                 a_grant_given_twice_is_there_once,
                 a_name_is_taken_once,
-                a_dropped_user_leaves_nothing,
+                a_dropped_user_leaves_no_right_and_opens_no_table,
                 policies_are_kept_by_table,
                 rights_on_a_dropped_table_do_not_come_back,
                 a_failed_change_changes_nothing,

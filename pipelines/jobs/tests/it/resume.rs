@@ -114,8 +114,67 @@ async fn what_a_killed_statement_committed_is_recorded_by_the_next_change() {
     }
 }
 
+#[tokio::test]
+async fn what_a_dropped_user_committed_is_recorded_too() {
+    let lab = Lab::new().await;
+    lab.execute("CREATE TABLE main.t AS SELECT CAST(0 AS BIGINT) AS x").await;
+    let run = interrupted_insert_by(&lab, None, "alice").await;
+    land(&lab, &run).await;
+    lab.execute("UPDATE main.t SET x = x + 10").await;
+    assert_eq!(lab.query("SELECT SUM(x) FROM main.t").await, "21");
+    assert_recorded(&lab, &run, 3).await;
+}
+
+/// A table of two rows, of which `alice` sees one.
+async fn policed(lab: &Lab) {
+    for sql in [
+        "CREATE TABLE main.t AS SELECT x FROM (VALUES (1), (2)) AS v(x)",
+        "CREATE USER alice",
+        "GRANT SELECT, CREATE ON SCHEMA main TO alice",
+        "CREATE POLICY one ON main.t TO alice USING (x = 1)",
+    ] {
+        lab.execute(sql).await;
+    }
+}
+
+async fn run_as_alice(lab: &Lab) -> causeway_jobs::RunSummary {
+    lab.runner().with_user(Some("alice".to_owned())).run(&lab.load()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_run_is_resumed_by_its_own_actor_only() {
+    let lab = Lab::new().await;
+    policed(&lab).await;
+    lab.pipeline(&[
+        ("10_a", "CREATE OR REPLACE TABLE main.a AS SELECT COUNT(*) AS n FROM main.t"),
+        ("20_b", "CREATE OR REPLACE TABLE main.b AS SELECT x FROM main.missing"),
+    ]);
+    let hers = run_as_alice(&lab).await;
+    assert_eq!(statuses(&hers), [("10_a", Succeeded), ("20_b", Failed)]);
+    assert_eq!(lab.query("SELECT n FROM main.a").await, "1");
+    let theirs = lab.run().await;
+    assert!(!theirs.resumed && theirs.run != hers.run);
+    assert_eq!(statuses(&theirs), [("10_a", Succeeded), ("20_b", Failed)]);
+    assert_eq!(lab.query("SELECT n FROM main.a").await, "2");
+}
+
+#[tokio::test]
+async fn what_narrowed_rights_made_is_not_up_to_date_for_others() {
+    let lab = Lab::new().await;
+    policed(&lab).await;
+    lab.pipeline(&[("10_a", "CREATE OR REPLACE TABLE main.a AS SELECT COUNT(*) AS n FROM main.t")]);
+    assert_eq!(statuses(&run_as_alice(&lab).await), [("10_a", Succeeded)]);
+    assert!(run_as_alice(&lab).await.nothing_to_do);
+    assert_eq!(statuses(&lab.run().await), [("10_a", Succeeded)]);
+    assert_eq!(lab.query("SELECT n FROM main.a").await, "2");
+}
+
 /// Leaves what a process leaves that is killed while it inserts a row into `main.t`.
 async fn interrupted_insert(lab: &Lab, pipeline: Option<&str>) -> RunId {
+    interrupted_insert_by(lab, pipeline, "admin").await
+}
+
+async fn interrupted_insert_by(lab: &Lab, pipeline: Option<&str>, actor: &str) -> RunId {
     let run = RunId("00000000-0000-7000-8000-000000000000".to_owned());
     let new = NewRun {
         id: run.clone(),
@@ -123,7 +182,7 @@ async fn interrupted_insert(lab: &Lab, pipeline: Option<&str>) -> RunId {
         pipeline: pipeline.map(str::to_owned),
         pipeline_digest: pipeline.map(|_| "another".to_owned()),
         engine_version: "test".to_owned(),
-        actor: "admin".to_owned(),
+        actor: actor.to_owned(),
     };
     lab.catalog().begin_run(&new).await.unwrap();
     let step = NewStep {

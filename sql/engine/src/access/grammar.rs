@@ -162,27 +162,9 @@ pub(crate) fn create_user(user: &CreateUser) -> Result<AccessStatement> {
 
 /// Reads CREATE ROLE.
 pub(crate) fn create_role(role: &CreateRole) -> Result<AccessStatement> {
-    let bare = CreateRole {
-        names: role.names.clone(),
-        if_not_exists: role.if_not_exists,
-        login: None,
-        inherit: None,
-        bypassrls: None,
-        password: None,
-        superuser: None,
-        create_db: None,
-        create_role: None,
-        replication: None,
-        connection_limit: None,
-        valid_until: None,
-        in_role: Vec::new(),
-        in_group: Vec::new(),
-        role: Vec::new(),
-        user: Vec::new(),
-        admin: Vec::new(),
-        authorization_owner: None,
-    };
-    if *role != bare {
+    let names = role.names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let condition = if role.if_not_exists { "IF NOT EXISTS " } else { "" };
+    if role.to_string() != format!("CREATE ROLE {condition}{names}") {
         return Err(EngineError::new(ErrorKind::Unsupported, "CREATE ROLE takes names and no options")
             .with_hint("GRANT role TO member adds members"));
     }

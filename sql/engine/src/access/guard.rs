@@ -68,20 +68,10 @@ impl Guard {
         table: &TableName,
         privileges: &[Privilege],
     ) -> Result<()> {
-        if !self.rights.is_admin() && !self.rights.may_know(table) {
+        if !self.rights.may_know(table) {
             return Err(engine.unknown_table(table, &self.rights).await);
         }
         privileges.iter().try_for_each(|privilege| self.require(*privilege, &Securable::Table(table.clone())))
-    }
-
-    /// Checks that all rows and columns may be read: a change that rewrites a table would lose the others.
-    pub(crate) async fn require_whole(&self, engine: &Engine, table: &TableName) -> Result<()> {
-        match self.reading(engine, table, DatasetKind::Table).await? {
-            Some(Reading { columns: ReadableColumns::All, condition: None }) => Ok(()),
-            Some(_) => Err(denied(format!("changing rows of `{table}` needs the right to read all of it"))
-                .with_hint("your rights show some of its rows or columns; INSERT is possible with GRANT INSERT")),
-            None => Err(denied(format!("changing rows of `{table}` needs the right to read it"))),
-        }
     }
 
     /// Checks that the operators may be called.
@@ -129,9 +119,8 @@ impl Reading {
             }
             _ => "*".to_owned(),
         };
-        let table = format!("{}.{}", quoted(key.schema().unwrap_or_default()), quoted(key.table()));
         let condition = self.condition.map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
-        let query = parse_query(&format!("SELECT {list} FROM {table}{condition}"))?;
+        let query = parse_query(&format!("SELECT {list} FROM {}{condition}", reference(key)))?;
         let (state, tables) = (state.clone(), [(key.clone(), source)].into());
         let plan = on_big_stack(move || {
             PlanningContext { state: &state, tables: &tables }.plan_query(&query).map_err(|_| {
@@ -150,8 +139,7 @@ pub(crate) async fn condition(
     source: Arc<dyn TableSource>,
     policy: &RowPolicy,
 ) -> Result<()> {
-    let table = format!("{}.{}", quoted(key.schema().unwrap_or_default()), quoted(key.table()));
-    let query = parse_query(&format!("SELECT ({}) AS shown FROM {table}", policy.condition))?;
+    let query = parse_query(&format!("SELECT ({}) AS shown FROM {}", policy.condition, reference(key)))?;
     let (state, tables) = (state.clone(), [(key.clone(), source)].into());
     let plan = on_big_stack(move || {
         PlanningContext { state: &state, tables: &tables }
@@ -169,6 +157,10 @@ pub(crate) async fn condition(
 /// Makes the refusal of something the user may not do.
 pub(crate) fn denied(problem: impl Into<String>) -> EngineError {
     EngineError::new(ErrorKind::Denied, problem)
+}
+
+fn reference(key: &TableReference) -> String {
+    format!("{}.{}", quoted(key.schema().unwrap_or_default()), quoted(key.table()))
 }
 
 fn quoted(name: &str) -> String {

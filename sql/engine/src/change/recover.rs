@@ -7,13 +7,11 @@
 
 use std::time::Duration;
 
-use causeway_core::Seed;
 use causeway_lake::At;
 use causeway_model::{DatasetKind, Step, StepState, TableName};
 use tokio::time::Instant;
 
 use crate::analyse::written;
-use crate::api::{StatementContext, StepRequest};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::parse::parse_one;
@@ -57,7 +55,7 @@ async fn is_behind(engine: &Engine, table: &TableName) -> Result<bool> {
 async fn settle_table(engine: &Engine, table: &TableName) -> Result<()> {
     for step in engine.catalog().steps(None).await? {
         if matches!(step.state, StepState::Running | StepState::Failed) && writes(engine, &step, table) {
-            settle(engine, &step).await;
+            Box::pin(engine.settle(&step, None)).await;
         }
     }
     Ok(())
@@ -67,24 +65,4 @@ fn writes(engine: &Engine, step: &Step, table: &TableName) -> bool {
     parse_one(&step.sql, &engine.limits())
         .and_then(|parsed| written(&parsed.statement))
         .is_ok_and(|tables| tables.contains(table))
-}
-
-async fn settle(engine: &Engine, step: &Step) {
-    let seed = Seed(u64::from_le_bytes(step.seed.to_le_bytes()));
-    let request = StepRequest {
-        run: step.run.clone(),
-        pipeline: None,
-        ordinal: step.ordinal,
-        name: step.name.clone(),
-        sql: step.sql.clone(),
-        force: true,
-        context: StatementContext { seed, ..StatementContext::default() },
-    };
-    match Box::pin(engine.settle(&request)).await {
-        Ok(Some(_)) => tracing::info!(run_id = %step.run, step = %step.name, "interrupted step recorded"),
-        Ok(None) => {}
-        Err(error) => {
-            tracing::warn!(run_id = %step.run, step = %step.name, code = error.code(), "interrupted step not recorded");
-        }
-    }
 }

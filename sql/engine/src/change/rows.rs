@@ -87,7 +87,6 @@ impl Change<'_> {
             _ => return Err(EngineError::new(ErrorKind::Internal, "not a change of rows")),
         };
         let (target, dataset, newest) = Target::existing(self, &name, privileges).await?;
-        self.guard.require_whole(self.engine, &name).await?;
         let base = newest_of(pinned, dataset.id).cloned().unwrap_or(newest);
         let schema = self.schema_of(&target, &base).await?;
         let rewritten = match &self.parsed.statement {
