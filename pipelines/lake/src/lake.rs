@@ -43,7 +43,11 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Config`] for a URL or setting that is not understood or not safe.
     pub fn open(config: &LakeConfig) -> Result<Self> {
-        Ok(Self { inner: Arc::new(Inner { root: store::open(config)?, slots: Mutex::default() }) })
+        Ok(Self::of_root(store::open(config)?))
+    }
+
+    pub(crate) fn of_root(root: Root) -> Self {
+        Self { inner: Arc::new(Inner { root, slots: Mutex::default() }) }
     }
 
     /// Makes an empty table.

@@ -47,6 +47,7 @@ mod log;
 mod properties;
 mod provider;
 mod schema;
+mod scratch;
 mod snapshot;
 mod store;
 mod table;

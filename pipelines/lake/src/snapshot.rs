@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::SessionContext;
 
+use crate::error::Result;
 use crate::log::read::Log;
 use crate::log::state::TableState;
 use crate::provider::LakeTable;
@@ -63,5 +66,13 @@ impl Snapshot {
     /// Returns the table for a query. Row count and bounds are answered from the log.
     pub fn provider(&self) -> Arc<dyn TableProvider> {
         Arc::clone(&self.provider) as Arc<dyn TableProvider>
+    }
+
+    /// Reads all rows, in no order.
+    ///
+    /// # Errors
+    /// [`crate::LakeError::Rows`] if the read cannot be planned; failures of reading come through the stream.
+    pub async fn rows(&self) -> Result<SendableRecordBatchStream> {
+        Ok(SessionContext::new().read_table(self.provider())?.execute_stream().await?)
     }
 }

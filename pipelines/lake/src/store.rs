@@ -40,7 +40,7 @@ fn bad(setting: &str, reason: impl ToString) -> LakeError {
 }
 
 /// Names the store in query plans. The name is the same in every process that opens the same lake.
-fn plan_url(identity: &str) -> Result<ObjectStoreUrl> {
+pub(crate) fn plan_url(identity: &str) -> Result<ObjectStoreUrl> {
     let digest = hex::encode(Sha256::digest(identity.trim_end_matches('/').as_bytes()));
     Ok(ObjectStoreUrl::parse(format!("causeway-lake://{}", &digest[..24]))?)
 }

@@ -2,6 +2,7 @@
 
 mod erasure;
 mod helpers;
+mod scratch;
 mod speed;
 mod types;
 mod verbs;
