@@ -34,6 +34,7 @@ mod running;
 mod session;
 mod system;
 mod types;
+mod varying;
 
 pub use api::{
     EngineConfig, Outcome, ProgressEvent, ProgressSink, Rows, StatementContext, StatementInfo, StatementKind,
@@ -44,3 +45,4 @@ pub use error::{EngineError, ErrorKind, Position, Result};
 pub use gate::Limits;
 pub use system::{SystemFunction, SystemRelations};
 pub use types::sql_type;
+pub use varying::varying;
