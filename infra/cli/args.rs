@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Ops(OpsOptions),
     /// Show what a table or column came from, or what was made from it
     Lineage(LineageOptions),
+    /// Say what differs between two runs, and which of it can explain a changed number
+    Diff(DiffOptions),
     /// Look at the schedule of a pipeline
     Schedule(ScheduleOptions),
     /// Check the configuration, the catalog, the lake and the machine
@@ -209,7 +211,7 @@ pub(crate) enum OpsCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct LineageOptions {
-    /// schema.table, schema.table.column, or file.PATH
+    /// schema.table, schema.table.column or file.PATH, at its newest version or with @VERSION
     #[arg(value_name = "TARGET")]
     pub(crate) target: String,
     /// What it came from (the default)
@@ -227,6 +229,42 @@ pub(crate) struct LineageOptions {
     /// The version to start from [default: the newest]
     #[arg(long, value_name = "N")]
     pub(crate) version: Option<i64>,
+    /// What to write [default: tree, or what the name of the output file ends in]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<LineageFormat>,
+    /// Write to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// How lineage is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LineageFormat {
+    /// Lines for people
+    Tree,
+    /// Graphviz text
+    Dot,
+    /// A picture
+    Svg,
+    /// The tree as one object
+    Json,
+    /// The OpenLineage events of the runs on the way, one per line
+    Openlineage,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "A RUN is an id or its unique beginning, `latest`, PIPELINE (its latest run), PIPELINE@-1 (the one before), \
+or a version such as schema.table@3, which stands for the steps it came from. Exit code 1 if something differs that a result \
+depends on."
+)]
+pub(crate) struct DiffOptions {
+    /// The earlier run, or schema.table@VERSION
+    #[arg(value_name = "RUN")]
+    pub(crate) before: String,
+    /// The later run, or schema.table@VERSION
+    #[arg(value_name = "RUN")]
+    pub(crate) after: String,
 }
 
 #[derive(Debug, Args)]

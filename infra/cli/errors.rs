@@ -7,6 +7,7 @@ use causeway_engine::EngineError;
 use causeway_jobs::JobsError;
 use causeway_lake::LakeError;
 use causeway_model::CatalogError;
+use causeway_openlineage::OpenLineageError;
 use causeway_runtime::ConfigError;
 
 use crate::exit::Exit;
@@ -166,6 +167,12 @@ impl From<JobsError> for Failure {
         let mut failure = Self::coded(error.code(), error.to_string());
         failure.0.hint = error.hint();
         failure
+    }
+}
+
+impl From<OpenLineageError> for Failure {
+    fn from(error: OpenLineageError) -> Self {
+        Self::coded(error.code(), error.to_string())
     }
 }
 

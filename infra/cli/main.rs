@@ -9,6 +9,7 @@
 
 mod app;
 mod args;
+mod diff;
 mod doctor;
 mod errors;
 mod exit;
@@ -21,8 +22,10 @@ mod ops;
 mod output;
 mod plan;
 mod progress;
+mod record;
 mod reference;
 mod run;
+mod runs;
 mod schedule;
 mod session;
 mod shell;
@@ -75,6 +78,7 @@ fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
         Command::Sql(options) => sql::sql(app, options),
         Command::Ops(options) => ops::ops(app, options),
         Command::Lineage(options) => lineage::lineage(app, options),
+        Command::Diff(options) => diff::diff(app, options),
         Command::Schedule(options) => schedule::schedule(app, options),
         Command::Doctor => doctor::doctor(app),
         Command::Explain(options) => explain::explain(app, options),

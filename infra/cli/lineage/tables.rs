@@ -1,47 +1,37 @@
 //! Table lineage: versions and the steps between them, from the pinned inputs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use causeway_model::{Catalog, Dataset, DatasetId, DatasetVersion, Direction, Step, StepId, VersionId};
+use causeway_model::{Direction, Step, VersionId};
 use causeway_system::Target;
 use serde_json::json;
 
-use crate::errors::Failure;
+use crate::record::Record;
 use crate::terminal::{Terminal, Tone};
 use crate::tree::Node;
 
-/// Everything recorded, by id.
-struct Record<'a> {
+/// The record, and where it is drawn.
+struct Drawing<'a> {
     terminal: &'a Terminal,
-    datasets: HashMap<DatasetId, Dataset>,
-    versions: HashMap<VersionId, DatasetVersion>,
-    steps: Vec<Step>,
-    steps_by_id: HashMap<StepId, usize>,
+    record: &'a Record,
 }
 
 /// Draws the versions that a version came from, or those made from it.
-pub(super) async fn tree(
+pub(super) fn tree(
     terminal: &Terminal,
-    catalog: &dyn Catalog,
+    record: &Record,
     target: &Target,
     direction: Direction,
     depth: Option<i64>,
-) -> Result<Node, Failure> {
-    let steps = catalog.steps(None).await?;
-    let record = Record {
-        terminal,
-        datasets: catalog.datasets(true).await?.into_iter().map(|dataset| (dataset.id, dataset)).collect(),
-        versions: catalog.versions(None).await?.into_iter().map(|version| (version.id, version)).collect(),
-        steps_by_id: steps.iter().enumerate().map(|(index, step)| (step.id, index)).collect(),
-        steps,
-    };
+) -> Node {
+    let record = Drawing { terminal, record };
     let mut node = record.version_node(target.version.id);
     let mut seen = HashSet::from([target.version.id]);
     record.grow(&mut node, target.version.id, direction, depth.unwrap_or(i64::MAX), &mut seen);
-    Ok(node)
+    node
 }
 
-impl Record<'_> {
+impl Drawing<'_> {
     /// Hangs the neighbours of a version below it; one seen before is named but not grown again.
     fn grow(
         &self,
@@ -72,24 +62,13 @@ impl Record<'_> {
 
     fn steps_at(&self, version: VersionId, direction: Direction) -> Vec<&Step> {
         match direction {
-            Direction::Upstream => {
-                let maker = self.versions.get(&version).and_then(|version| version.step);
-                maker
-                    .and_then(|step| self.steps_by_id.get(&step))
-                    .map(|index| &self.steps[*index])
-                    .into_iter()
-                    .collect()
-            }
-            Direction::Downstream => {
-                self.steps.iter().filter(|step| step.inputs.contains(&version) && !step.outputs.is_empty()).collect()
-            }
+            Direction::Upstream => self.record.maker(version).into_iter().collect(),
+            Direction::Downstream => self.record.readers(version).collect(),
         }
     }
 
     fn version_node(&self, id: VersionId) -> Node {
-        let version = self.versions.get(&id);
-        let dataset = version.and_then(|version| self.datasets.get(&version.dataset));
-        let (Some(version), Some(dataset)) = (version, dataset) else {
+        let Some((dataset, version)) = self.record.version(id) else {
             return Node::new("unknown", json!({"dataset": null}));
         };
         let name = dataset.name.to_string();
