@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Lineage(LineageOptions),
     /// Say what differs between two runs, and which of it can explain a changed number
     Diff(DiffOptions),
+    /// Repeat the steps of a run on the versions they read, and compare what they give
+    Reproduce(ReproduceOptions),
     /// Look at the schedule of a pipeline
     Schedule(ScheduleOptions),
     /// Check the configuration, the catalog, the lake and the machine
@@ -265,6 +267,26 @@ pub(crate) struct DiffOptions {
     /// The later run, or schema.table@VERSION
     #[arg(value_name = "RUN")]
     pub(crate) after: String,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "Nothing in the lake or its catalog changes. Each step is repeated on the versions that it had read, with its seed \
+and options, in a scratch folder that is removed. Contents are compared whatever their order. A RUN is named as for `causeway diff`; a \
+version such as schema.table@3 stands for the step that made it. Exit code 1 if a step gives another result or cannot be repeated."
+)]
+pub(crate) struct ReproduceOptions {
+    /// The run, or schema.table@VERSION
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Only this step; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Vec<String>,
+    /// The pipeline's folder, where the paths of the files it loads start
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pipeline: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 }
 
 #[derive(Debug, Args)]

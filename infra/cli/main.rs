@@ -24,6 +24,7 @@ mod plan;
 mod progress;
 mod record;
 mod reference;
+mod reproduce;
 mod run;
 mod runs;
 mod schedule;
@@ -79,6 +80,7 @@ fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
         Command::Ops(options) => ops::ops(app, options),
         Command::Lineage(options) => lineage::lineage(app, options),
         Command::Diff(options) => diff::diff(app, options),
+        Command::Reproduce(options) => reproduce::reproduce(app, options),
         Command::Schedule(options) => schedule::schedule(app, options),
         Command::Doctor => doctor::doctor(app),
         Command::Explain(options) => explain::explain(app, options),

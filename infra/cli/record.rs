@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use causeway_model::{Catalog, Dataset, DatasetId, DatasetVersion, Run, RunId, Step, StepId, VersionId};
+use causeway_model::{Catalog, Dataset, DatasetId, DatasetVersion, Run, RunId, Step, StepId, StepState, VersionId};
 
 use crate::errors::Failure;
 
@@ -62,6 +62,21 @@ impl Record {
     /// Returns the steps of a run in order.
     pub(crate) fn steps_of<'a>(&'a self, run: &'a RunId) -> impl Iterator<Item = &'a Step> {
         self.steps.iter().filter(move |step| step.run == *run)
+    }
+
+    /// Returns the step that made what a step was up to date with; of any other the step itself.
+    pub(crate) fn making<'a>(&'a self, step: &'a Step) -> &'a Step {
+        if step.state != StepState::UpToDate {
+            return step;
+        }
+        let pipeline = |step: &Step| self.run(&step.run).and_then(|run| run.pipeline.as_ref());
+        let is_it = |made: &&Step| {
+            made.state == StepState::Succeeded
+                && made.name == step.name
+                && made.fingerprint == step.fingerprint
+                && pipeline(made) == pipeline(step)
+        };
+        self.steps.iter().filter(|made| made.id < step.id).rfind(is_it).unwrap_or(step)
     }
 
     /// Names a version: `schema.table@3`, or the path of a file.

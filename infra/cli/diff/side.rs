@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use causeway_model::{Catalog, Direction, OperatorUse, Run, Step, StepState, VersionId};
+use causeway_model::{Catalog, Direction, OperatorUse, Run, Step, VersionId};
 use serde::Serialize;
 
 use crate::errors::Failure;
@@ -64,7 +64,7 @@ impl<'a> Side<'a> {
         };
         for (key, step) in keyed {
             let Some(run) = record.run(&step.run) else { continue };
-            let made = made_by(record, step, run);
+            let made = record.making(step);
             let operators = catalog.operators(made.id).await?;
             side.order.push(key.clone());
             side.steps.insert(key, Entry { step, made, run, operators });
@@ -110,18 +110,4 @@ fn steps_behind(record: &Record, version: VersionId) -> Vec<(String, &Step)> {
     }
     steps.sort_by_key(|(_, step)| step.id);
     steps
-}
-
-/// Returns the step that made what a step is up to date with.
-fn made_by<'a>(record: &'a Record, step: &'a Step, run: &Run) -> &'a Step {
-    if step.state != StepState::UpToDate {
-        return step;
-    }
-    let is_it = |made: &&Step| {
-        made.state == StepState::Succeeded
-            && made.name == step.name
-            && made.fingerprint == step.fingerprint
-            && record.run(&made.run).is_some_and(|of| of.pipeline == run.pipeline)
-    };
-    record.steps.iter().filter(|made| made.id < step.id).rfind(is_it).unwrap_or(step)
 }

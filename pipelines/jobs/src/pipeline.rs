@@ -98,6 +98,16 @@ impl Pipeline {
         &self.dir
     }
 
+    /// Returns the SHA-256 of its files.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Returns the folder that relative paths of a step start from.
+    pub fn base_dir(&self, step: &str) -> Option<&Path> {
+        self.steps.iter().find(|known| known.name == step).map(|known| known.base_dir.as_path())
+    }
+
     /// Returns when it fires by itself, if it does.
     pub fn schedule(&self) -> Option<&Schedule> {
         self.schedule.as_ref()
