@@ -19,6 +19,9 @@ pub trait Catalog: Send + Sync + Debug {
     /// Finds a live dataset by name.
     async fn dataset(&self, name: &TableName) -> Result<Option<Dataset>>;
 
+    /// Finds a live dataset by name, with its newest version.
+    async fn newest(&self, name: &TableName) -> Result<Option<(Dataset, Option<DatasetVersion>)>>;
+
     /// Finds a dataset by id, dropped or not.
     async fn dataset_by_id(&self, id: DatasetId) -> Result<Dataset>;
 

@@ -185,18 +185,23 @@ pub(crate) async fn policies(connection: &mut Connection, table: Option<&TableNa
 
 /// Returns all that a user may do; `None` if there is no such user.
 pub(crate) async fn rights(connection: &mut Connection, user: &str) -> Result<Option<Rights>> {
-    let sql = "SELECT COUNT(*) FROM principal WHERE name = $1 AND kind = 'user'";
-    if connection.query(sql).bind(user).fetch_scalar::<i64>().await? == 0 {
+    let sql = "WITH RECURSIVE held (name) AS (\
+                   SELECT name FROM principal WHERE name = $1 AND kind = 'user' \
+                   UNION SELECT m.role FROM membership m JOIN held h ON m.member = h.name), \
+               reached (name) AS (SELECT name FROM held UNION SELECT $2 WHERE EXISTS (SELECT 1 FROM held)) \
+               SELECT e.name AS role, g.grantee, g.privilege, g.object_kind, g.object_schema, g.object_name, \
+                      g.column_name \
+               FROM reached e LEFT JOIN access_grant g ON g.grantee = e.name";
+    let rows = connection.query(sql).bind(user).bind(PUBLIC).fetch_all().await?;
+    if rows.is_empty() {
         return Ok(None);
     }
-    let member_of = memberships(connection).await?;
-    let mut roles = BTreeSet::from([user.to_owned(), PUBLIC.to_owned()]);
-    let mut left = vec![user.to_owned()];
-    while let Some(member) = left.pop() {
-        let above = member_of.get(&member).into_iter().flatten();
-        left.extend(above.filter(|role| roles.insert((*role).clone())).cloned());
+    let mut rights = Rights { user: user.to_owned(), roles: BTreeSet::new(), grants: BTreeSet::new() };
+    for row in &rows {
+        rights.roles.insert(row.get("role")?);
+        if row.get::<Option<&str>>("grantee")?.is_some() {
+            rights.grants.insert(grant(row)?);
+        }
     }
-    let all = grants(connection).await?;
-    let grants = all.into_iter().filter(|grant| roles.contains(&grant.grantee)).collect();
-    Ok(Some(Rights { user: user.to_owned(), roles, grants }))
+    Ok(Some(rights))
 }

@@ -32,6 +32,9 @@ pub(crate) trait Backend: Debug + Send + Sync {
     /// Starts a transaction that reads one state of the catalog.
     fn read(&self) -> impl Future<Output = StoreResult<Connection>> + Send;
 
+    /// Returns a connection for one statement that reads.
+    fn read_one(&self) -> impl Future<Output = StoreResult<Connection>> + Send;
+
     /// Starts a transaction that writes. No other one writes until it ends.
     fn write(&self) -> impl Future<Output = StoreResult<Connection>> + Send;
 
@@ -93,6 +96,16 @@ macro_rules! read {
     };
 }
 
+/// Reads by one statement, without a transaction around it.
+macro_rules! read_one {
+    ($catalog:ident, |$connection:ident| $work:expr) => {
+        transact!($catalog, {
+            let $connection = &mut $catalog.backend.read_one().await?;
+            $work.await
+        })
+    };
+}
+
 macro_rules! write {
     ($catalog:ident, |$connection:ident| $work:expr) => {
         transact!($catalog, {
@@ -108,39 +121,43 @@ macro_rules! write {
 #[async_trait]
 impl<B: Backend> Catalog for SqlCatalog<B> {
     async fn schemas(&self) -> Result<Vec<String>> {
-        read!(self, |connection| datasets::schemas(connection))
+        read_one!(self, |connection| datasets::schemas(connection))
     }
 
     async fn dataset(&self, name: &TableName) -> Result<Option<Dataset>> {
-        read!(self, |connection| datasets::live(connection, name))
+        read_one!(self, |connection| datasets::live(connection, name))
     }
 
     async fn dataset_by_id(&self, id: DatasetId) -> Result<Dataset> {
-        read!(self, |connection| datasets::by_id(connection, id))
+        read_one!(self, |connection| datasets::by_id(connection, id))
     }
 
     async fn datasets(&self, include_dropped: bool) -> Result<Vec<Dataset>> {
-        read!(self, |connection| datasets::list(connection, include_dropped))
+        read_one!(self, |connection| datasets::list(connection, include_dropped))
+    }
+
+    async fn newest(&self, name: &TableName) -> Result<Option<(Dataset, Option<DatasetVersion>)>> {
+        read_one!(self, |connection| datasets::newest(connection, name))
     }
 
     async fn latest_version(&self, dataset: DatasetId) -> Result<Option<DatasetVersion>> {
-        read!(self, |connection| datasets::latest(connection, dataset))
+        read_one!(self, |connection| datasets::latest(connection, dataset))
     }
 
     async fn version(&self, dataset: DatasetId, version: i64) -> Result<Option<DatasetVersion>> {
-        read!(self, |connection| datasets::numbered(connection, dataset, version))
+        read_one!(self, |connection| datasets::numbered(connection, dataset, version))
     }
 
     async fn version_at(&self, dataset: DatasetId, instant: &str) -> Result<Option<DatasetVersion>> {
-        read!(self, |connection| datasets::at(connection, dataset, instant))
+        read_one!(self, |connection| datasets::at(connection, dataset, instant))
     }
 
     async fn version_by_id(&self, id: VersionId) -> Result<DatasetVersion> {
-        read!(self, |connection| datasets::version(connection, id))
+        read_one!(self, |connection| datasets::version(connection, id))
     }
 
     async fn versions(&self, dataset: Option<DatasetId>) -> Result<Vec<DatasetVersion>> {
-        read!(self, |connection| datasets::versions(connection, dataset))
+        read_one!(self, |connection| datasets::versions(connection, dataset))
     }
 
     async fn register_file(&self, file: &NewFile) -> Result<VersionId> {
@@ -148,7 +165,7 @@ impl<B: Backend> Catalog for SqlCatalog<B> {
     }
 
     async fn is_ingested(&self, table: &TableName, digest: &str, contract_digest: &str) -> Result<bool> {
-        read!(self, |connection| files::is_ingested(connection, table, digest, contract_digest))
+        read_one!(self, |connection| files::is_ingested(connection, table, digest, contract_digest))
     }
 
     async fn begin_run(&self, run: &NewRun) -> Result<()> {
@@ -164,15 +181,15 @@ impl<B: Backend> Catalog for SqlCatalog<B> {
     }
 
     async fn run(&self, run: &RunId) -> Result<Run> {
-        read!(self, |connection| runs::one(connection, run))
+        read_one!(self, |connection| runs::one(connection, run))
     }
 
     async fn latest_run(&self, pipeline: &str) -> Result<Option<Run>> {
-        read!(self, |connection| runs::latest(connection, pipeline))
+        read_one!(self, |connection| runs::latest(connection, pipeline))
     }
 
     async fn runs(&self, limit: i64) -> Result<Vec<Run>> {
-        read!(self, |connection| runs::list(connection, limit))
+        read_one!(self, |connection| runs::list(connection, limit))
     }
 
     async fn begin_step(&self, step: &NewStep) -> Result<Step> {
@@ -192,23 +209,23 @@ impl<B: Backend> Catalog for SqlCatalog<B> {
     }
 
     async fn step(&self, run: &RunId, name: &str) -> Result<Option<Step>> {
-        read!(self, |connection| steps::named(connection, run, name))
+        read_one!(self, |connection| steps::named(connection, run, name))
     }
 
     async fn step_by_id(&self, id: StepId) -> Result<Step> {
-        read!(self, |connection| steps::by_id(connection, id))
+        read_one!(self, |connection| steps::by_id(connection, id))
     }
 
     async fn steps(&self, run: Option<&RunId>) -> Result<Vec<Step>> {
-        read!(self, |connection| steps::list(connection, run))
+        read_one!(self, |connection| steps::list(connection, run))
     }
 
     async fn operators(&self, step: StepId) -> Result<Vec<OperatorUse>> {
-        read!(self, |connection| steps::operators(connection, step))
+        read_one!(self, |connection| steps::operators(connection, step))
     }
 
     async fn last_success(&self, pipeline: &str, step: &str) -> Result<Option<Step>> {
-        read!(self, |connection| steps::last_success(connection, pipeline, step))
+        read_one!(self, |connection| steps::last_success(connection, pipeline, step))
     }
 
     async fn lineage(
@@ -223,7 +240,7 @@ impl<B: Backend> Catalog for SqlCatalog<B> {
     }
 
     async fn rights(&self, user: &str) -> Result<Option<Rights>> {
-        read!(self, |connection| access::rights(connection, user))
+        read_one!(self, |connection| access::rights(connection, user))
     }
 
     async fn principals(&self) -> Result<Vec<Principal>> {
@@ -231,11 +248,11 @@ impl<B: Backend> Catalog for SqlCatalog<B> {
     }
 
     async fn grants(&self) -> Result<Vec<Grant>> {
-        read!(self, |connection| access::grants(connection))
+        read_one!(self, |connection| access::grants(connection))
     }
 
     async fn row_policies(&self, table: Option<&TableName>) -> Result<Vec<RowPolicy>> {
-        read!(self, |connection| access::policies(connection, table))
+        read_one!(self, |connection| access::policies(connection, table))
     }
 
     async fn check(&self) -> Result<String> {

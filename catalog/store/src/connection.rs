@@ -1,15 +1,16 @@
-//! A transaction on either database, and the statements that run in it.
+//! A transaction on either database, or a connection for one statement, and the statements that run in it.
 //!
 //! SQL that both understand is written once. Where they differ, [`Sql`] holds both texts side by side.
 
 use std::fmt::Write as _;
 
 use sqlx::error::BoxDynError;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{
-    Arguments as _, AssertSqlSafe, ColumnIndex, Decode, Encode, Postgres, Row as _, SqlSafeStr as _, SqlStr, Sqlite,
-    SqliteTransaction, Type,
+    Arguments as _, AssertSqlSafe, ColumnIndex, Database, Decode, Encode, Postgres, Row as _, SqlSafeStr as _, SqlStr,
+    Sqlite, Transaction, Type,
 };
 
 use crate::error::{Result, StoreError, damaged};
@@ -18,10 +19,34 @@ use crate::postgres::PostgresTransaction;
 /// Values of one `INSERT`: SQLite takes 32 766, Postgres 65 535.
 const MAX_VALUES: usize = 20_000;
 
-/// A transaction; it is rolled back unless committed.
+/// A transaction, which is rolled back unless committed, or a connection for one statement.
 pub(crate) enum Connection {
-    Sqlite(SqliteTransaction<'static>),
+    Sqlite(Link<Sqlite>),
     Postgres(PostgresTransaction),
+}
+
+/// How a connection is held.
+pub(crate) enum Link<DB: Database> {
+    Transaction(Transaction<'static, DB>),
+    /// Outside a transaction: one statement reads one state by itself, and is spared the way to the
+    /// database and back for `BEGIN`.
+    Single(PoolConnection<DB>),
+}
+
+impl<DB: Database> Link<DB> {
+    fn connection(&mut self) -> &mut DB::Connection {
+        match self {
+            Self::Transaction(transaction) => transaction,
+            Self::Single(connection) => connection,
+        }
+    }
+
+    pub(crate) async fn commit(self) -> Result<()> {
+        match self {
+            Self::Transaction(transaction) => Ok(transaction.commit().await?),
+            Self::Single(_) => Err(StoreError::foreign()),
+        }
+    }
 }
 
 /// A statement in both dialects.
@@ -62,8 +87,8 @@ impl Connection {
     pub(crate) async fn script(&mut self, sql: impl Into<Sql>) -> Result<()> {
         let sql = sql.into();
         match self {
-            Self::Sqlite(tx) => sqlx::raw_sql(sql.sqlite).execute(&mut **tx).await.map(drop)?,
-            Self::Postgres(tx) => sqlx::raw_sql(sql.postgres).execute(&mut *tx.inner).await.map(drop)?,
+            Self::Sqlite(tx) => sqlx::raw_sql(sql.sqlite).execute(tx.connection()).await.map(drop)?,
+            Self::Postgres(tx) => sqlx::raw_sql(sql.postgres).execute(tx.inner.connection()).await.map(drop)?,
         }
         Ok(())
     }
@@ -71,7 +96,7 @@ impl Connection {
     /// Lets the statements of this transaction take as long as they need.
     pub(crate) async fn lift_time_limit(&mut self) -> Result<()> {
         if let Self::Postgres(tx) = self {
-            sqlx::raw_sql("SET LOCAL statement_timeout = 0").execute(&mut *tx.inner).await?;
+            sqlx::raw_sql("SET LOCAL statement_timeout = 0").execute(tx.inner.connection()).await?;
         }
         Ok(())
     }
@@ -169,11 +194,11 @@ impl<'c> Query<'c> {
         Ok(match (self.connection, values) {
             (Connection::Sqlite(tx), Values::Sqlite(values)) => {
                 let query = sqlx::query_with::<Sqlite, _>(self.text, values).persistent(self.keep);
-                query.execute(&mut **tx).await?.rows_affected()
+                query.execute(tx.connection()).await?.rows_affected()
             }
             (Connection::Postgres(tx), Values::Postgres(values)) => {
                 let query = sqlx::query_with::<Postgres, _>(self.text, values).persistent(self.keep);
-                query.execute(&mut *tx.inner).await?.rows_affected()
+                query.execute(tx.inner.connection()).await?.rows_affected()
             }
             _ => return Err(StoreError::foreign()),
         })
@@ -184,11 +209,11 @@ impl<'c> Query<'c> {
         Ok(match (self.connection, values) {
             (Connection::Sqlite(tx), Values::Sqlite(values)) => {
                 let query = sqlx::query_with::<Sqlite, _>(self.text, values).persistent(self.keep);
-                query.fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
+                query.fetch_all(tx.connection()).await?.into_iter().map(Row::Sqlite).collect()
             }
             (Connection::Postgres(tx), Values::Postgres(values)) => {
                 let query = sqlx::query_with::<Postgres, _>(self.text, values).persistent(self.keep);
-                query.fetch_all(&mut *tx.inner).await?.into_iter().map(Row::Postgres).collect()
+                query.fetch_all(tx.inner.connection()).await?.into_iter().map(Row::Postgres).collect()
             }
             _ => return Err(StoreError::foreign()),
         })

@@ -21,33 +21,55 @@ macro_rules! select_dataset {
 }
 
 /// A version's columns come as one JSON text: a wide table has tens of thousands.
-macro_rules! select_version {
-    ($columns:literal, $rest:literal) => {
+macro_rules! version_columns {
+    ($columns:literal) => {
         concat!(
-            "SELECT v.id, v.dataset_id, v.version, v.n_rows, v.n_bytes, v.n_files, v.digest, v.step_id, v.committed_at, (SELECT ",
+            "v.id AS version_id, v.dataset_id, v.version, v.n_rows, v.n_bytes, v.n_files, v.digest, v.step_id, \
+             v.committed_at, (SELECT ",
             $columns,
-            " FROM dataset_column c WHERE c.version_id = v.id) AS columns FROM dataset_version v ",
-            $rest
+            " FROM dataset_column c WHERE c.version_id = v.id) AS columns "
         )
     };
+}
+
+macro_rules! select_version {
     ($rest:literal) => {
+        select_version!("SELECT ", "FROM dataset_version v ", $rest)
+    };
+    ($before:literal, $from:literal, $rest:literal) => {
         Sql {
-            sqlite: select_version!(
-                "json_group_array(json_object('name', c.name, 'data_type', c.data_type, \
-                 'nullable', json(CASE WHEN c.nullable THEN 'true' ELSE 'false' END), \
-                 'unit', c.unit, 'meaning', c.meaning, \
-                 'identifying', json(CASE WHEN c.identifying THEN 'true' ELSE 'false' END)) ORDER BY c.ordinal)",
+            sqlite: concat!(
+                $before,
+                version_columns!(
+                    "json_group_array(json_object('name', c.name, 'data_type', c.data_type, \
+                     'nullable', json(CASE WHEN c.nullable THEN 'true' ELSE 'false' END), \
+                     'unit', c.unit, 'meaning', c.meaning, \
+                     'identifying', json(CASE WHEN c.identifying THEN 'true' ELSE 'false' END)) ORDER BY c.ordinal)"
+                ),
+                $from,
                 $rest
             ),
-            postgres: select_version!(
-                "COALESCE(json_agg(json_build_object('name', c.name, 'data_type', c.data_type, \
-                 'nullable', c.nullable, 'unit', c.unit, 'meaning', c.meaning, \
-                 'identifying', c.identifying) ORDER BY c.ordinal)::text, '[]')",
+            postgres: concat!(
+                $before,
+                version_columns!(
+                    "COALESCE(json_agg(json_build_object('name', c.name, 'data_type', c.data_type, \
+                     'nullable', c.nullable, 'unit', c.unit, 'meaning', c.meaning, \
+                     'identifying', c.identifying) ORDER BY c.ordinal)::text, '[]')"
+                ),
+                $from,
                 $rest
             ),
         }
     };
 }
+
+/// A live dataset with its newest version, both at once.
+const NEWEST: Sql = select_version!(
+    "SELECT d.id, d.schema_name, d.table_name, d.kind, d.location, d.view_sql, d.policy, d.created_at, d.dropped_at, ",
+    "FROM dataset d LEFT JOIN dataset_version v ON v.id = (SELECT n.id FROM dataset_version n \
+     WHERE n.dataset_id = d.id ORDER BY n.version DESC LIMIT 1) ",
+    "WHERE d.schema_name = $1 AND d.table_name = $2 AND d.dropped_at IS NULL"
+);
 
 pub(crate) async fn schemas(connection: &mut Connection) -> Result<Vec<String>> {
     connection.query("SELECT name FROM namespace ORDER BY name").fetch_scalars().await
@@ -61,6 +83,19 @@ pub(crate) async fn live(connection: &mut Connection, name: &TableName) -> Resul
         .fetch_optional()
         .await?;
     row.as_ref().map(rows::dataset).transpose()
+}
+
+pub(crate) async fn newest(
+    connection: &mut Connection,
+    name: &TableName,
+) -> Result<Option<(Dataset, Option<DatasetVersion>)>> {
+    let query = connection.query(NEWEST).bind(&name.schema).bind(&name.table);
+    let Some(row) = query.fetch_optional().await? else { return Ok(None) };
+    let version = match row.get::<Option<i64>>("version_id")? {
+        Some(_) => Some(rows::version(&row)?),
+        None => None,
+    };
+    Ok(Some((rows::dataset(&row)?, version)))
 }
 
 pub(crate) async fn by_id(connection: &mut Connection, id: DatasetId) -> Result<Dataset> {

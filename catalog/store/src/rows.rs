@@ -27,7 +27,7 @@ pub(crate) fn version(row: &Row) -> Result<DatasetVersion> {
     let columns: Vec<Column> =
         serde_json::from_str(&columns).map_err(|e| damaged(format!("columns of a version: {e}")))?;
     Ok(DatasetVersion {
-        id: VersionId(row.get("id")?),
+        id: VersionId(row.get("version_id")?),
         dataset: DatasetId(row.get("dataset_id")?),
         version: row.get("version")?,
         n_rows: row.get("n_rows")?,

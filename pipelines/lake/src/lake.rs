@@ -175,16 +175,25 @@ impl Lake {
     /// [`LakeError::Erased`] for a version that held an erased subject.
     pub async fn snapshot_at(&self, location: &str, at: &At) -> Result<Snapshot> {
         let table = self.table(location)?;
+        if let At::Recorded(version) = at
+            && let Some(known) = table.slot.recorded(*version)
+        {
+            return Ok(known);
+        }
         let state = match at {
             At::Latest => table.existing().await?,
-            At::Version(version) => table.at(*version).await?,
+            At::Version(version) | At::Recorded(version) => table.at(*version).await?,
             At::Timestamp(text) => {
                 let instant = DateTime::parse_from_rfc3339(text)
                     .map_err(|_| LakeError::BadTimestamp { found: text.escape_default().to_string() })?;
                 table.at(table.version_at(instant.with_timezone(&Utc)).await?).await?
             }
         };
-        Ok(Snapshot::new(&self.inner.root, &table.log, state))
+        let snapshot = Snapshot::new(&self.inner.root, &table.log, state);
+        if matches!(at, At::Recorded(_)) {
+            table.slot.record(&snapshot);
+        }
+        Ok(snapshot)
     }
 
     /// Returns the commit that carries `marker`; None if there is none or no table.

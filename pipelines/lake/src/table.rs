@@ -1,7 +1,7 @@
 //! One table: its newest known state, its markers, and the commit loop.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,6 +13,7 @@ use crate::error::{LakeError, Result};
 use crate::log::actions::{Actions, CommitInfo, ROWS_METRIC, Txn};
 use crate::log::read::{Loaded, Log};
 use crate::log::state::TableState;
+use crate::snapshot::Snapshot;
 use crate::types::{Commit, Marker};
 
 /// How often an append tries again behind other writers.
@@ -26,8 +27,26 @@ pub(crate) const FENCE: &str = "_causeway_fence.json";
 #[derive(Default)]
 pub(crate) struct Slot {
     head: Mutex<Option<Loaded>>,
+    /// The version last asked for as the newest on record.
+    recorded: std::sync::Mutex<Option<Snapshot>>,
     /// Writers share it; an erasure has it alone.
     pub(crate) fence: RwLock<()>,
+}
+
+impl Slot {
+    /// Returns the version last asked for as the newest on record, if it is this one.
+    pub(crate) fn recorded(&self, version: i64) -> Option<Snapshot> {
+        let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.as_ref().filter(|snapshot| snapshot.version() == version).cloned()
+    }
+
+    pub(crate) fn record(&self, snapshot: &Snapshot) {
+        *self.recorded.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot.clone());
+    }
+
+    fn forget_recorded(&self) {
+        *self.recorded.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// A table of the lake.
@@ -90,6 +109,7 @@ impl Table {
 
     /// Forgets the state: the table's files have been removed.
     pub(crate) async fn forget(&self) {
+        self.slot.forget_recorded();
         *self.slot.head.lock().await = None;
     }
 

@@ -51,6 +51,9 @@ pub enum At {
     Latest,
     /// The one with this number.
     Version(i64),
+    /// The one with this number, which the caller's record says is the newest. Asked for again, it is
+    /// answered from memory, without a look at the store.
+    Recorded(i64),
     /// The newest one at or before an RFC 3339 instant.
     Timestamp(String),
 }

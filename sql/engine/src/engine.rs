@@ -7,13 +7,14 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use causeway_core::{OperatorFactory, Seed};
+use causeway_core::{Cancel, OperatorFactory, Seed};
 use causeway_lake::Lake;
 use causeway_model::{Catalog, NewRun, Rights, RunId, RunKind, RunState, Step, TableName};
 use datafusion::execution::TaskContext;
 use datafusion::execution::session_state::SessionState;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as SqlStatement, Value, VisitMut, VisitorMut};
 use std::ops::ControlFlow;
@@ -209,8 +210,15 @@ impl Engine {
         let guard = self.guard(context).await?;
         let (state, _running) = self.session(context, &guard)?;
         let resolved = Arc::new(self.lookup(context, &state, &guard).resolve(&references).await?);
-        let planned = self.plan(&state, &resolved, query, Box::new(Ok), false).await?;
-        self.start(&state, planned, context)
+        let (cancel, timeout) = (context.cancel.clone(), self.config().timeout);
+        // Started where it was planned: it runs while the caller is still being told.
+        self.planning(&state, &resolved, move |planning, handle| {
+            let plan = planning.plan_query(query).map_err(|error| EngineError::of_plan(&error))?;
+            let planned = Planned::new(planning.state, plan, false, handle)?;
+            let _runtime = handle.enter();
+            start(planning.state, planned.physical, cancel, timeout)
+        })
+        .await
     }
 
     async fn explain(&self, mut statement: DfStatement, context: &StatementContext) -> Result<Rows> {
@@ -226,20 +234,14 @@ impl Engine {
             return Err(denied("EXPLAIN would show what your rights hide of a table")
                 .with_hint("ask someone who may read all of it"));
         }
-        let planning_state = state.clone();
-        let tables = Arc::clone(&resolved);
-        let handle = tokio::runtime::Handle::current();
-        let planned = on_big_stack(move || {
-            let planning = PlanningContext { state: &planning_state, tables: &tables.sources };
+        let (cancel, timeout) = (context.cancel.clone(), self.config().timeout);
+        self.planning(&state, &resolved, move |planning, handle| {
             let plan = planning.plan(statement).map_err(|error| EngineError::of_plan(&error))?;
-            let physical = handle.block_on(planning_state.create_physical_plan(&plan))?;
-            Ok(Planned { physical, lineage: None })
+            let physical = handle.block_on(planning.state.create_physical_plan(&plan))?;
+            let _runtime = handle.enter();
+            start(planning.state, physical, cancel, timeout)
         })
-        .await;
-        match planned {
-            Ok(planned) => self.start(&state, planned, context),
-            Err(error) => Err(resolved.explain(self, error).await),
-        }
+        .await
     }
 
     /// Returns all that a user may do; `None` is the embedded mode's only user.
@@ -259,26 +261,25 @@ impl Engine {
         Ok(Guard { rights: Arc::new(self.rights(context.user.as_deref()).await?) })
     }
 
-    fn start(&self, state: &SessionState, planned: Planned, context: &StatementContext) -> Result<Rows> {
-        let stream = execute_stream(planned.physical, Arc::new(TaskContext::from(state)))?;
-        let stream = guarded(stream, context.cancel.clone(), self.config().timeout);
-        Ok(Rows { schema: stream.schema(), stream })
-    }
-
     /// Returns a session for one statement and what its operators share.
-    pub(crate) fn session(&self, context: &StatementContext, guard: &Guard) -> Result<(SessionState, Arc<Running>)> {
+    pub(crate) fn session(
+        &self,
+        context: &StatementContext,
+        guard: &Guard,
+    ) -> Result<(Arc<SessionState>, Arc<Running>)> {
         let running = Arc::new(Running::new(context, Arc::clone(&self.0.pool)));
         let mut state = self.0.session.clone();
         state.config_mut().set_extension(Arc::clone(&running));
         let calls = CallPlanner { system: Arc::clone(&self.0.system), rights: Arc::clone(&guard.rights) };
         state.register_relation_planner(Arc::new(calls))?;
-        Ok((state, running))
+        state.mark_start_execution();
+        Ok((Arc::new(state), running))
     }
 
     pub(crate) fn lookup<'a>(
         &'a self,
         context: &'a StatementContext,
-        state: &'a SessionState,
+        state: &'a Arc<SessionState>,
         guard: &'a Guard,
     ) -> Lookup<'a> {
         Lookup { engine: self, state, base_dir: self.base_dir(context), pinned: &[], guard }
@@ -343,27 +344,34 @@ impl Engine {
         Limits { max_bytes: self.config().max_statement_bytes, max_depth: self.config().max_depth }
     }
 
-    /// Plans a query on a thread with a stack that deep plans cannot exhaust.
+    /// Plans a query.
     pub(crate) async fn plan(
         &self,
-        state: &SessionState,
+        state: &Arc<SessionState>,
         resolved: &Arc<Resolved>,
         query: Box<Query>,
         shape: crate::plan::Shape,
         with_lineage: bool,
     ) -> Result<Planned> {
-        let planning_state = state.clone();
-        let tables = Arc::clone(resolved);
-        let handle = tokio::runtime::Handle::current();
-        let planned = on_big_stack(move || {
-            let planning = PlanningContext { state: &planning_state, tables: &tables.sources };
-            let plan = planning.plan_query(&query).map_err(|error| EngineError::of_plan(&error))?;
-            let plan = shape(plan)?;
-            Planned::new(&planning_state, plan, with_lineage, &handle)
+        self.planning(state, resolved, move |planning, handle| {
+            let plan = planning.plan_query(query).map_err(|error| EngineError::of_plan(&error))?;
+            Planned::new(planning.state, shape(plan)?, with_lineage, handle)
         })
-        .await;
-        match planned {
-            Ok(planned) => Ok(planned),
+        .await
+    }
+
+    /// Plans on a thread with a stack that deep plans cannot exhaust.
+    async fn planning<T: Send + 'static>(
+        &self,
+        state: &Arc<SessionState>,
+        resolved: &Arc<Resolved>,
+        work: impl FnOnce(&PlanningContext<'_>, &tokio::runtime::Handle) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (state, tables) = (Arc::clone(state), Arc::clone(resolved));
+        let handle = tokio::runtime::Handle::current();
+        let done = on_big_stack(move || work(&PlanningContext { state: &state, tables: &tables.sources }, &handle));
+        match done.await {
+            Ok(done) => Ok(done),
             Err(error) => Err(resolved.explain(self, error).await),
         }
     }
@@ -400,6 +408,18 @@ impl Engine {
             )),
         }
     }
+}
+
+/// Starts a plan under its limits.
+fn start(
+    state: &SessionState,
+    physical: Arc<dyn ExecutionPlan>,
+    cancel: Cancel,
+    timeout: Option<Duration>,
+) -> Result<Rows> {
+    let stream = execute_stream(physical, Arc::new(TaskContext::from(state)))?;
+    let stream = guarded(stream, cancel, timeout);
+    Ok(Rows { schema: stream.schema(), stream })
 }
 
 impl std::fmt::Debug for Engine {

@@ -10,7 +10,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::error::{EngineError, ErrorKind, Result};
 
@@ -34,12 +34,12 @@ pub(crate) fn guarded(
             }
         }
     });
-    let guarded = futures::stream::unfold(Some((receiver, task)), move |state| {
+    let guarded = futures::stream::unfold(Some((receiver, task, looks())), move |state| {
         let cancel = cancel.clone();
         async move {
-            let (mut receiver, task) = state?;
-            match stopped(receiver.recv(), &cancel, deadline).await {
-                Ok(Some(batch)) => Some((batch, Some((receiver, task)))),
+            let (mut receiver, task, mut looks) = state?;
+            match stopped(receiver.recv(), &mut looks, &cancel, deadline).await {
+                Ok(Some(batch)) => Some((batch, Some((receiver, task, looks)))),
                 Ok(None) => {
                     let panicked = task.join().await.err()?;
                     Some((Err(DataFusionError::ExecutionJoin(Box::new(panicked))), None))
@@ -58,11 +58,19 @@ pub(crate) async fn within<T>(
     timeout: Option<Duration>,
 ) -> Result<T> {
     let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
-    stopped(work, cancel, deadline).await?
+    stopped(work, &mut looks(), cancel, deadline).await?
+}
+
+/// Ticks when to look for a cancellation.
+fn looks() -> Interval {
+    let mut looks = tokio::time::interval_at(Instant::now() + POLL, POLL);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    looks
 }
 
 async fn stopped<T>(
     work: impl Future<Output = T>,
+    looks: &mut Interval,
     cancel: &Cancel,
     deadline: Option<(Instant, Duration)>,
 ) -> Result<T> {
@@ -81,7 +89,7 @@ async fn stopped<T>(
         tokio::select! {
             biased;
             done = &mut work => return Ok(done),
-            () = tokio::time::sleep(POLL) => {}
+            _ = looks.tick() => {}
         }
     }
 }

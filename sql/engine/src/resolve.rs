@@ -60,7 +60,7 @@ pub(crate) struct Resolved {
 /// How to look things up.
 pub(crate) struct Lookup<'a> {
     pub(crate) engine: &'a Engine,
-    pub(crate) state: &'a SessionState,
+    pub(crate) state: &'a Arc<SessionState>,
     pub(crate) base_dir: &'a Path,
     /// The versions an interrupted step had pinned; tables not among them are taken at their newest.
     pub(crate) pinned: &'a [DatasetVersion],
@@ -124,20 +124,28 @@ impl Lookup<'_> {
             }
             return Ok(());
         }
-        let dataset = self.engine.catalog().dataset(name).await?;
+        let (dataset, newest) = self.engine.catalog().newest(name).await?.unzip();
         let Some((dataset, reading)) = self.readable(dataset).await? else {
             resolved.missing.push(name.clone());
             return Ok(());
         };
+        let newest = newest.flatten();
         match dataset.kind {
-            DatasetKind::View => self.add_view(&dataset, key, reading, resolved, depth).await,
+            DatasetKind::View => {
+                self.add_view(&dataset, key, reading, resolved, depth).await?;
+                resolved.views.extend(newest.map(|version| version.id));
+                Ok(())
+            }
             DatasetKind::Table => {
-                let pinned = newest_of(self.pinned, dataset.id);
-                let version = match pinned {
-                    Some(version) => version.clone(),
-                    None => self.newest(&dataset).await?,
+                let (version, at) = match (newest_of(self.pinned, dataset.id), newest) {
+                    (Some(pinned), _) => (pinned.clone(), At::Version(pinned.version)),
+                    (None, Some(newest)) => {
+                        let at = At::Recorded(newest.version);
+                        (newest, at)
+                    }
+                    (None, None) => return Err(without_version(&dataset)),
                 };
-                self.add_pin(key, dataset, version, reading, resolved).await
+                self.add_pin(key, Pin { dataset, version }, &at, reading, resolved).await
             }
             DatasetKind::File => Ok(()),
         }
@@ -152,22 +160,22 @@ impl Lookup<'_> {
 
     async fn newest(&self, dataset: &Dataset) -> Result<DatasetVersion> {
         let newest = self.engine.catalog().latest_version(dataset.id).await?;
-        newest.ok_or_else(|| EngineError::new(ErrorKind::NotFound, format!("table `{}` has no version", dataset.name)))
+        newest.ok_or_else(|| without_version(dataset))
     }
 
     async fn add_pin(
         &self,
         key: TableReference,
-        dataset: Dataset,
-        version: DatasetVersion,
+        pin: Pin,
+        at: &At,
         reading: Reading,
         resolved: &mut Resolved,
     ) -> Result<()> {
-        let snapshot = self.engine.lake().snapshot_at(&dataset.location, &At::Version(version.version)).await?;
+        let snapshot = self.engine.lake().snapshot_at(&pin.dataset.location, at).await?;
         resolved.narrowed.extend(reading.narrowed().map(|how| (key.to_string(), how)));
         let source = reading.narrow(self.state, &key, provider_as_source(snapshot.provider())).await?;
         resolved.sources.insert(key.clone(), source);
-        resolved.pins.insert(key.to_string(), Pin { dataset, version });
+        resolved.pins.insert(key.to_string(), pin);
         Ok(())
     }
 
@@ -188,16 +196,13 @@ impl Lookup<'_> {
         let references = prepare(&mut query)?;
         let inner = Box::pin(self.add(&references, resolved, depth + 1)).await;
         inner.map_err(|error| self.view_problem(dataset, error))?;
-        let (state, tables) = (self.state.clone(), resolved.sources.clone());
+        let (state, tables) = (Arc::clone(self.state), resolved.sources.clone());
         let planned = on_big_stack(move || {
             PlanningContext { state: &state, tables: &tables }
-                .plan_query(&query)
+                .plan_query(query)
                 .map_err(|error| EngineError::of_plan(&error))
         });
         let plan = planned.await.map_err(|error| self.view_problem(dataset, error))?;
-        if let Some(version) = self.engine.catalog().latest_version(dataset.id).await? {
-            resolved.views.push(version.id);
-        }
         let source = provider_as_source(Arc::new(ViewTable::new(plan, Some(sql.to_owned()))));
         resolved.narrowed.extend(reading.narrowed().map(|how| (key.to_string(), how)));
         let source = reading.narrow(self.state, &key, source).await?;
@@ -237,7 +242,8 @@ impl Lookup<'_> {
                 newest.version
             )));
         };
-        self.add_pin(version_key(name, moment), dataset, version, reading, resolved).await
+        let at = At::Version(version.version);
+        self.add_pin(version_key(name, moment), Pin { dataset, version }, &at, reading, resolved).await
     }
 
     async fn add_file(&self, call: &FileCall, resolved: &mut Resolved) -> Result<()> {
@@ -254,7 +260,8 @@ impl Lookup<'_> {
         };
         let options = ListingOptions::new(format).with_file_extension("");
         let url = ListingTableUrl::parse(path.to_string_lossy())?;
-        let config = ListingTableConfig::new(url).with_listing_options(options).infer_schema(self.state).await?;
+        let config =
+            ListingTableConfig::new(url).with_listing_options(options).infer_schema(self.state.as_ref()).await?;
         let table = ListingTable::try_new(config)?;
         let key = file_key(call);
         let schema = datafusion::catalog::TableProvider::schema(&table);
@@ -264,6 +271,10 @@ impl Lookup<'_> {
         resolved.sources.insert(key, provider_as_source(Arc::new(table)));
         Ok(())
     }
+}
+
+fn without_version(dataset: &Dataset) -> EngineError {
+    EngineError::new(ErrorKind::NotFound, format!("table `{}` has no version", dataset.name))
 }
 
 /// Refuses a file that does not end as Parquet does: the reader below trusts the length it finds there.

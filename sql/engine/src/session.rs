@@ -54,8 +54,8 @@ pub(crate) struct PlanningContext<'a> {
 
 impl PlanningContext<'_> {
     /// Plans a query.
-    pub(crate) fn plan_query(&self, query: &Query) -> Result<LogicalPlan> {
-        self.plan(DfStatement::Statement(Box::new(SqlStatement::Query(Box::new(query.clone())))))
+    pub(crate) fn plan_query(&self, query: Box<Query>) -> Result<LogicalPlan> {
+        self.plan(DfStatement::Statement(Box::new(SqlStatement::Query(query))))
     }
 
     /// Plans a statement.

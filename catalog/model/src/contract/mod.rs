@@ -67,6 +67,7 @@ macro_rules! catalog_contract {
                 columns_keep_their_order,
                 a_column_name_stands_once,
                 the_latest_version_has_the_highest_number,
+                a_dataset_comes_with_its_newest_version,
                 a_version_is_found_by_number,
                 an_unknown_version_id_is_not_found,
                 an_unknown_dataset_has_no_versions,

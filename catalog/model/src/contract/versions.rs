@@ -47,6 +47,17 @@ pub async fn the_latest_version_has_the_highest_number(catalog: &dyn Catalog) {
     assert_eq!(latest(catalog, "clinical.lung").await.version, 7);
 }
 
+pub async fn a_dataset_comes_with_its_newest_version(catalog: &dyn Catalog) {
+    assert_eq!(catalog.newest(&name("clinical.lung")).await.unwrap(), None);
+    for version in [0, 2] {
+        written(catalog, "clinical.lung", version, &["time"]).await;
+        written(catalog, "clinical.other", version, &["time"]).await;
+    }
+    let (dataset, newest) = catalog.newest(&name("clinical.lung")).await.unwrap().unwrap();
+    assert_eq!(dataset, live(catalog, "clinical.lung").await);
+    assert_eq!(newest, Some(latest(catalog, "clinical.lung").await));
+}
+
 pub async fn a_version_is_found_by_number(catalog: &dyn Catalog) {
     let first = written(catalog, "clinical.lung", 0, &["time"]).await;
     written(catalog, "clinical.lung", 1, &["time"]).await;

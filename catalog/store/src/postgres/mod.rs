@@ -8,7 +8,8 @@
 //! done, the more often the longer its lineage; and ids would no longer follow commits. Writes take
 //! milliseconds; readers never wait for them, nor they for readers.
 //!
-//! **Reads** are `REPEATABLE READ`: all statements of one call see one state.
+//! **Reads** are `REPEATABLE READ`: all statements of one call see one state. A call of one statement
+//! needs no transaction for that.
 //!
 //! **A server that restarts** costs time, no errors: a transaction that lost its connection is done
 //! again, for nothing of it remained. Only a lost answer to `COMMIT` leaves open what happened; then
@@ -20,12 +21,12 @@ mod settings;
 
 use std::time::Duration;
 
-use sqlx::{PgPool, PgTransaction};
+use sqlx::PgPool;
 
 use causeway_model::{CatalogError, Result};
 
 use crate::catalog::{Backend, Patience, SqlCatalog};
-use crate::connection::Connection;
+use crate::connection::{Connection, Link};
 use crate::error::{Result as StoreResult, StoreError, located};
 use crate::migrate;
 pub(crate) use errors::{is_farewell, no_tls, translate, unreachable};
@@ -46,9 +47,9 @@ pub struct Postgres {
     patience: Duration,
 }
 
-/// A transaction of a Postgres server.
+/// A transaction of a Postgres server, or a connection for one statement.
 pub(crate) struct PostgresTransaction {
-    pub(crate) inner: PgTransaction<'static>,
+    pub(crate) inner: Link<sqlx::Postgres>,
     /// Its id on the server if it writes.
     id: Option<String>,
 }
@@ -85,6 +86,11 @@ impl SqlCatalog<Postgres> {
 impl Backend for Postgres {
     async fn read(&self) -> StoreResult<Connection> {
         let inner = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        Ok(Connection::Postgres(PostgresTransaction { inner: Link::Transaction(inner), id: None }))
+    }
+
+    async fn read_one(&self) -> StoreResult<Connection> {
+        let inner = Link::Single(self.pool.acquire().await?);
         Ok(Connection::Postgres(PostgresTransaction { inner, id: None }))
     }
 
@@ -94,14 +100,14 @@ impl Backend for Postgres {
             .bind(WRITER_LOCK)
             .fetch_one(&mut *inner)
             .await?;
-        Ok(Connection::Postgres(PostgresTransaction { inner, id: Some(id) }))
+        Ok(Connection::Postgres(PostgresTransaction { inner: Link::Transaction(inner), id: Some(id) }))
     }
 
     async fn commit(&self, connection: Connection) -> StoreResult<()> {
         let Connection::Postgres(PostgresTransaction { inner, id }) = connection else {
             return Err(StoreError::foreign());
         };
-        let lost = match inner.commit().await.map_err(StoreError::from) {
+        let lost = match inner.commit().await {
             Err(error) if error.is_connection_loss() => error,
             outcome => return outcome,
         };

@@ -70,7 +70,9 @@ fn common() -> SqliteConnectOptions {
 fn file_pool(size: u32) -> SqlitePoolOptions {
     pool(size).after_release(|connection, _| {
         Box::pin(async move {
-            connection.ping().await?; // waits for a rollback that is under way
+            if connection.is_in_transaction() {
+                connection.ping().await?; // waits for a rollback that is under way
+            }
             Ok(!connection.is_in_transaction())
         })
     })

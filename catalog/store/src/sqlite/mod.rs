@@ -15,7 +15,7 @@ use std::time::Duration;
 use causeway_model::Result;
 
 use crate::catalog::{Backend, SqlCatalog};
-use crate::connection::Connection;
+use crate::connection::{Connection, Link};
 use crate::error::{Result as StoreResult, StoreError, located};
 use crate::migrate;
 use connect::Pools;
@@ -58,16 +58,20 @@ impl SqlCatalog<Sqlite> {
 
 impl Backend for Sqlite {
     async fn read(&self) -> StoreResult<Connection> {
-        Ok(Connection::Sqlite(self.pools.readers.begin().await?))
+        Ok(Connection::Sqlite(Link::Transaction(self.pools.readers.begin().await?)))
+    }
+
+    async fn read_one(&self) -> StoreResult<Connection> {
+        Ok(Connection::Sqlite(Link::Single(self.pools.readers.acquire().await?)))
     }
 
     async fn write(&self) -> StoreResult<Connection> {
-        Ok(Connection::Sqlite(self.pools.writer.begin_with("BEGIN IMMEDIATE").await?))
+        Ok(Connection::Sqlite(Link::Transaction(self.pools.writer.begin_with("BEGIN IMMEDIATE").await?)))
     }
 
     async fn commit(&self, connection: Connection) -> StoreResult<()> {
         match connection {
-            Connection::Sqlite(tx) => Ok(tx.commit().await?),
+            Connection::Sqlite(link) => link.commit().await,
             Connection::Postgres(_) => Err(StoreError::foreign()),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::prelude::{col, lit};
+use object_store::ObjectStoreExt as _;
 
 use super::helpers::*;
 use crate::{At, LakeError, Rewrite, TableOptions};
@@ -15,6 +16,7 @@ on_both_stores!(
     a_marker_is_written_once,
     a_marker_on_an_older_version_is_found,
     a_marker_is_found_behind_a_checkpoint,
+    a_recorded_version_is_answered_from_memory,
     columns_can_be_replaced_and_old_versions_read,
     time_travel_by_instant,
     counting_reads_no_file,
@@ -105,6 +107,23 @@ async fn a_marker_is_found_behind_a_checkpoint(home: &Home) {
     assert_eq!(other.committed("t", &marker("65")).await.unwrap().unwrap().n_rows, 70);
     assert!(other.committed("t", &marker("never")).await.unwrap().is_none());
     assert_eq!(other.snapshot_at("t", &At::Version(2)).await.unwrap().n_rows(), 7);
+}
+
+async fn a_recorded_version_is_answered_from_memory(home: &Home) {
+    let lake = &home.lake;
+    filled(lake, "t", 3).await;
+    assert_eq!(lake.snapshot_at("t", &At::Recorded(0)).await.unwrap().n_rows(), 3);
+    let first = object_store::path::Path::from("t/_delta_log/00000000000000000000.json");
+    lake.root().store.delete(&first).await.unwrap();
+    let known = lake.snapshot_at("t", &At::Recorded(0)).await.unwrap();
+    assert_eq!(days(&known).await, [0, 1, 2]);
+    assert!(lake.snapshot_at("t", &At::Version(0)).await.is_err(), "asked by number, it is looked for");
+    filled(lake, "u", 3).await;
+    lake.snapshot_at("u", &At::Recorded(0)).await.unwrap();
+    home.another().append("u", streams(3..5), &marker("more")).await.unwrap();
+    assert_eq!(lake.snapshot_at("u", &At::Recorded(1)).await.unwrap().n_rows(), 5);
+    assert!(lake.drop_table("u").await.unwrap());
+    assert!(lake.snapshot_at("u", &At::Recorded(1)).await.is_err(), "what this process has dropped is gone");
 }
 
 async fn columns_can_be_replaced_and_old_versions_read(home: &Home) {

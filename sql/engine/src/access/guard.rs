@@ -101,7 +101,7 @@ impl Reading {
     /// Narrows a table to what may be read of it.
     pub(crate) async fn narrow(
         self,
-        state: &SessionState,
+        state: &Arc<SessionState>,
         key: &TableReference,
         source: Arc<dyn TableSource>,
     ) -> Result<Arc<dyn TableSource>> {
@@ -121,9 +121,9 @@ impl Reading {
         };
         let condition = self.condition.map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
         let query = parse_query(&format!("SELECT {list} FROM {}{condition}", reference(key)))?;
-        let (state, tables) = (state.clone(), [(key.clone(), source)].into());
+        let (state, tables) = (Arc::clone(state), [(key.clone(), source)].into());
         let plan = on_big_stack(move || {
-            PlanningContext { state: &state, tables: &tables }.plan_query(&query).map_err(|_| {
+            PlanningContext { state: &state, tables: &tables }.plan_query(query).map_err(|_| {
                 EngineError::new(ErrorKind::Plan, "a row policy of a table this reads no longer fits its columns")
                     .with_hint("a steward can DROP POLICY and create it anew")
             })
@@ -134,16 +134,16 @@ impl Reading {
 
 /// Checks that a policy's condition is a boolean expression over the columns of its table.
 pub(crate) async fn condition(
-    state: &SessionState,
+    state: &Arc<SessionState>,
     key: &TableReference,
     source: Arc<dyn TableSource>,
     policy: &RowPolicy,
 ) -> Result<()> {
     let query = parse_query(&format!("SELECT ({}) AS shown FROM {}", policy.condition, reference(key)))?;
-    let (state, tables) = (state.clone(), [(key.clone(), source)].into());
+    let (state, tables) = (Arc::clone(state), [(key.clone(), source)].into());
     let plan = on_big_stack(move || {
         PlanningContext { state: &state, tables: &tables }
-            .plan_query(&query)
+            .plan_query(query)
             .map_err(|error| EngineError::of_plan(&error).without_position())
     });
     match plan.await?.schema().field(0).data_type() {

@@ -104,7 +104,7 @@ impl Export {
         let schema = self.planned.physical.schema();
         let mut unfinished = Unfinished::beside(&self.path, change);
         let mut sink = Sink::open(&unfinished.path, self.format, &schema).map_err(|error| self.cannot_write(&error))?;
-        let context = Arc::new(TaskContext::from(&change.state));
+        let context = Arc::new(TaskContext::from(change.state.as_ref()));
         let stream = execute_stream(Arc::clone(&self.planned.physical), context)?;
         let timeout = change.engine.config().timeout;
         let mut stream = guarded(stream, change.request.context.cancel.clone(), timeout);

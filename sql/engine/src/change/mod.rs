@@ -48,7 +48,7 @@ pub(crate) struct Change<'a> {
     engine: &'a Engine,
     request: &'a StepRequest,
     parsed: Parsed,
-    state: SessionState,
+    state: Arc<SessionState>,
     running: Arc<Running>,
     guard: Guard,
 }

@@ -42,11 +42,10 @@ impl Change<'_> {
 
 /// Returns true if the lake has a version of a table that the catalog does not know.
 async fn is_behind(engine: &Engine, table: &TableName) -> Result<bool> {
-    let Some(dataset) = engine.catalog().dataset(table).await? else { return Ok(false) };
+    let Some((dataset, Some(newest))) = engine.catalog().newest(table).await? else { return Ok(false) };
     if dataset.kind != DatasetKind::Table {
         return Ok(false);
     }
-    let Some(newest) = engine.catalog().latest_version(dataset.id).await? else { return Ok(false) };
     let head = engine.lake().snapshot_at(&dataset.location, &At::Latest).await?;
     Ok(head.version() > newest.version)
 }

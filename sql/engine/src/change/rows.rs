@@ -161,7 +161,7 @@ impl Change<'_> {
         let mut query = Box::new(query.clone());
         let _: References = prepare(&mut query)?;
         let planned = self.engine.plan(&self.state, resolved, query, Box::new(Ok), false).await?;
-        let stream = execute_stream(planned.physical, Arc::new(TaskContext::from(&self.state)))?;
+        let stream = execute_stream(planned.physical, Arc::new(TaskContext::from(self.state.as_ref())))?;
         let batches: Vec<_> = stream.try_collect().await?;
         let batch = batches.iter().find(|batch| batch.num_rows() > 0);
         batch.map_or(Ok(None), |batch| {
@@ -274,7 +274,7 @@ impl Write {
         described: &Described,
     ) -> Result<Commit> {
         let lake = change.engine.lake();
-        let context = Arc::new(TaskContext::from(&change.state));
+        let context = Arc::new(TaskContext::from(change.state.as_ref()));
         let partitions = execute_stream_partitioned(Arc::clone(&self.planned.physical), context)?;
         let marker = change.marker();
         if let How::Append(_) = self.how {

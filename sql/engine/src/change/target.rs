@@ -54,13 +54,13 @@ impl Target {
     /// Looks a table up; it need not be there, its schema must.
     pub(super) async fn find(engine: &Engine, name: &TableName) -> Result<Self> {
         check_schema(engine, &name.schema).await?;
-        let dataset = engine.catalog().dataset(name).await?;
+        let (dataset, newest) = engine.catalog().newest(name).await?.unzip();
         if dataset.as_ref().is_some_and(|dataset| dataset.kind == DatasetKind::View) {
             return Err(EngineError::new(ErrorKind::Plan, format!("`{name}` is a view and cannot be written"))
                 .with_hint("DROP VIEW it first, or write the table it reads from"));
         }
         let (location, newest) = match &dataset {
-            Some(dataset) => (dataset.location.clone(), engine.catalog().latest_version(dataset.id).await?),
+            Some(dataset) => (dataset.location.clone(), newest.flatten()),
             None => (free_location(engine, name).await?, None),
         };
         Ok(Self { name: name.clone(), location, dataset, newest })
