@@ -33,6 +33,11 @@ pub(crate) fn booleans(values: impl Iterator<Item = bool>) -> ArrayRef {
     Arc::new(values.map(Some).collect::<BooleanArray>())
 }
 
+/// Makes a column of booleans with nulls.
+pub(crate) fn optional_booleans(values: impl Iterator<Item = Option<bool>>) -> ArrayRef {
+    Arc::new(values.collect::<BooleanArray>())
+}
+
 /// Makes a column of lists of strings.
 pub(crate) fn text_lists<T: AsRef<str>, L: IntoIterator<Item = T>>(values: impl Iterator<Item = L>) -> ArrayRef {
     let mut builder = ListBuilder::new(StringBuilder::new());

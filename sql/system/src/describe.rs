@@ -120,16 +120,20 @@ const LINEAGE_COLUMNS: &[ColumnDoc] = &[
     optional("source_dataset", Kind::Text, "the input side: `schema.table` or `file.<path>`; null if unknown"),
     optional("source_version", Kind::Integer, "its version; null if unknown"),
     optional("source_column", Kind::Text, "its column; null if unknown"),
-    column(
+    optional(
         "kind",
         Kind::Text,
-        "IDENTITY, TRANSFORMATION, AGGREGATION, or, for the choice of rows, JOIN, GROUP_BY, FILTER, SORT, WINDOW, CONDITIONAL",
+        "IDENTITY, TRANSFORMATION, AGGREGATION, or, for the choice of rows, JOIN, GROUP_BY, FILTER, SORT, WINDOW, CONDITIONAL; \
+         null between tables",
     ),
-    column("direct", Kind::Boolean, "true if the value itself is passed on or computed with"),
-    column("masking", Kind::Boolean, "true if a privacy mechanism or keyed hash stands between"),
+    optional("direct", Kind::Boolean, "true if the value itself is passed on or computed with; null between tables"),
+    optional("masking", Kind::Boolean, "true if a privacy mechanism or keyed hash stands between; null between tables"),
     column("run", Kind::Text, "the run that recorded the edge"),
     column("step", Kind::Text, "its step"),
 ];
+
+/// The same without the distance.
+const COLUMN_LINEAGE_COLUMNS: &[ColumnDoc] = LINEAGE_COLUMNS.split_at(1).1;
 
 const RELATIONS: &[RelationDoc] = &[
     RelationDoc {
@@ -318,15 +322,40 @@ const RELATIONS: &[RelationDoc] = &[
         ],
     },
     RelationDoc {
+        name: "table_lineage",
+        summary: "What every version was made from: one row for each version that a step read and each it made.",
+        usage: None,
+        columns: &[
+            column("dataset", Kind::Text, "what was made: `schema.table`"),
+            column("version", Kind::Integer, "its version"),
+            optional("source_dataset", Kind::Text, "what was read: `schema.table` or `file.<path>`"),
+            optional("source_version", Kind::Integer, "its version"),
+            column("statement", Kind::Text, "what the statement does: create_table, insert, copy_into, …"),
+            column("run", Kind::Text, "the run"),
+            column("step", Kind::Text, "its step"),
+            optional("finished_at", Kind::Instant, "when the step ended"),
+        ],
+    },
+    RelationDoc {
+        name: "column_lineage",
+        summary: "Where the columns of the newest version of every table and view come from: one row for each edge.",
+        usage: None,
+        columns: COLUMN_LINEAGE_COLUMNS,
+    },
+    RelationDoc {
         name: "lineage_upstream",
         summary: "What a table or column came from: one row for each edge, nearest first.",
-        usage: Some("lineage_upstream('schema.table[.column]' [, depth => n] [, version => n])"),
+        usage: Some(
+            "lineage_upstream('schema.table[.column]' [, columns => true, false or names] [, depth => n] [, as_of => version or instant])",
+        ),
         columns: LINEAGE_COLUMNS,
     },
     RelationDoc {
         name: "lineage_downstream",
         summary: "What was made from a table or column: one row for each edge, nearest first.",
-        usage: Some("lineage_downstream('schema.table[.column]' [, depth => n] [, version => n])"),
+        usage: Some(
+            "lineage_downstream('schema.table[.column]' [, columns => true, false or names] [, depth => n] [, as_of => version or instant])",
+        ),
         columns: LINEAGE_COLUMNS,
     },
 ];

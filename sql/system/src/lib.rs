@@ -17,15 +17,17 @@ mod describe;
 mod lineage;
 mod operators;
 mod provider;
+mod question;
 mod runs;
 mod steps;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod visible;
 
 use std::sync::Arc;
 
-use causeway_core::{Literal, Literals, nearest};
+use causeway_core::{Literal, Literals};
 use causeway_engine::{SystemFunction, SystemRelations};
 use causeway_model::{Catalog, Direction, Rights};
 use datafusion::catalog::TableProvider;
@@ -34,6 +36,7 @@ pub use describe::{ColumnDoc, RelationDoc, docs_markdown, relations};
 pub use lineage::Target;
 
 use provider::{Source, SystemTable};
+use question::Question;
 
 /// The relations of one lake.
 #[derive(Debug, Clone)]
@@ -86,37 +89,7 @@ impl SystemRelations for System {
             .find(|relation| relation.name == name)
             .ok_or_else(|| format!("there is no system function `{name}`"))?;
         let usage = relation.usage.unwrap_or_default();
-        check_option_names(name, options, usage)?;
-        let [Literal::Text(target)] = arguments else {
-            return Err(format!("{name} takes one text, the table or column; the call is {usage}"));
-        };
-        let source = Source::Lineage {
-            target: target.clone(),
-            version: whole_number(name, options, "version", 0)?,
-            depth: whole_number(name, options, "depth", 1)?,
-            direction,
-        };
+        let source = Source::Lineage(Question::check(direction, name, usage, arguments, options)?);
         Ok(self.provider(relation, source, rights))
-    }
-}
-
-/// The options of the lineage functions.
-const LINEAGE_OPTIONS: [&str; 2] = ["depth", "version"];
-
-fn check_option_names(function: &str, options: &Literals, usage: &str) -> Result<(), String> {
-    match options.iter().find(|(option, _)| !LINEAGE_OPTIONS.contains(option)) {
-        None => Ok(()),
-        Some((option, _)) => {
-            let meant = nearest(option, LINEAGE_OPTIONS).map(|name| format!(" (did you mean `{name}`?)"));
-            Err(format!("{function} has no option `{option}`{}; the call is {usage}", meant.unwrap_or_default()))
-        }
-    }
-}
-
-fn whole_number(function: &str, options: &Literals, option: &str, min: i64) -> Result<Option<i64>, String> {
-    match options.get(option) {
-        None => Ok(None),
-        Some(Literal::Integer(value)) if *value >= min => Ok(Some(*value)),
-        Some(_) => Err(format!("option `{option}` of {function} must be a whole number >= {min}")),
     }
 }

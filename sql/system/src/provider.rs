@@ -5,15 +5,16 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use causeway_model::{Catalog, CatalogError, Direction, Rights};
+use causeway_model::{Catalog, CatalogError, Rights};
 use datafusion::catalog::memory::MemorySourceConfig;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use crate::question::Question;
 use crate::visible::visible;
-use crate::{RelationDoc, access, datasets, lineage, operators, runs, steps};
+use crate::{RelationDoc, access, datasets, lineage, operators, runs, steps, tables};
 
 /// Where the rows of a relation come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +30,9 @@ pub(crate) enum Source {
     Principals,
     Grants,
     RowPolicies,
-    Lineage { target: String, version: Option<i64>, depth: Option<i64>, direction: Direction },
+    TableLineage,
+    ColumnLineage,
+    Lineage(Question),
 }
 
 impl Source {
@@ -47,6 +50,8 @@ impl Source {
             "principals" => Self::Principals,
             "grants" => Self::Grants,
             "row_policies" => Self::RowPolicies,
+            "table_lineage" => Self::TableLineage,
+            "column_lineage" => Self::ColumnLineage,
             _ => return None,
         })
     }
@@ -64,9 +69,9 @@ impl Source {
             Self::Principals => access::principals(catalog).await,
             Self::Grants => access::grants(catalog).await,
             Self::RowPolicies => access::row_policies(catalog).await,
-            Self::Lineage { target, version, depth, direction } => {
-                lineage::rows(catalog, rights, target, *version, *depth, *direction).await
-            }
+            Self::TableLineage => tables::all(catalog).await,
+            Self::ColumnLineage => lineage::newest(catalog).await,
+            Self::Lineage(question) => lineage::rows(catalog, rights, question).await,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The relations over a small record: one file, one load, one table made from it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -198,6 +199,83 @@ async fn wrong_targets_and_options_are_refused_with_the_right_ones() {
     let message = upstream(&system, "clinical.curve", &zero).await.unwrap_err();
     assert!(message.contains("must be a whole number >= 1"), "{message}");
     assert!(system.function("lineage_upstream", &[], &none, &everything()).is_err());
+}
+
+fn options(given: &[(&str, Literal)]) -> Literals {
+    let mut options = Literals::default();
+    for (name, value) in given {
+        options.insert(*name, value.clone());
+    }
+    options
+}
+
+fn text(value: &str) -> Literal {
+    Literal::Text(value.to_owned())
+}
+
+#[tokio::test]
+async fn lineage_follows_the_columns_named_or_tables() {
+    let system = system().await;
+    let one = options(&[("columns", text("time")), ("depth", Literal::Integer(1))]);
+    let shown = upstream(&system, "clinical.curve", &one).await.unwrap();
+    assert!(shown.contains("| time   |") && !shown.contains("survival"), "{shown}");
+    let both = options(&[("columns", Literal::List(vec![text("time"), text("survival")]))]);
+    let shown = upstream(&system, "clinical.curve", &both).await.unwrap();
+    assert_eq!(shown.matches("| 2     | clinical.lung  | time").count(), 1, "an edge met twice is shown once: {shown}");
+    let tables = upstream(&system, "clinical.curve", &options(&[("columns", Literal::Boolean(false))])).await.unwrap();
+    assert!(
+        tables.contains("| 1     | clinical.curve |        | clinical.lung      |               |      | curve |"),
+        "{tables}"
+    );
+    assert!(tables.contains("| 2     | clinical.lung  |        | file.data/lung.csv |"), "{tables}");
+}
+
+#[tokio::test]
+async fn lineage_starts_at_a_version_or_an_instant() {
+    let system = system().await;
+    for moment in [Literal::Integer(0), text("2999-01-01T00:00:00Z")] {
+        let shown = upstream(&system, "clinical.curve", &options(&[("as_of", moment)])).await.unwrap();
+        assert!(shown.contains("clinical.lung"), "{shown}");
+    }
+    for missing in [Literal::Integer(7), text("1999-01-01T00:00:00+02:00")] {
+        let refused = upstream(&system, "clinical.curve", &options(&[("as_of", missing)])).await.unwrap_err();
+        assert!(refused.contains("clinical.curve@"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_values_of_lineage_options_are_refused_with_the_right_ones() {
+    let system = system().await;
+    let cases = [
+        (options(&[("as_of", text("yesterday"))]), "or an instant such as '2026-03-01T04:00:00Z'"),
+        (options(&[("as_of", Literal::Integer(1)), ("version", Literal::Integer(1))]), "not both"),
+        (options(&[("columns", Literal::Float(1.0))]), "must be true for edges between columns, false for"),
+        (options(&[("columns", text("survial"))]), "did you mean `survival`?; it has: time, survival"),
+        (options(&[("colums", Literal::Boolean(true))]), "no option `colums` (did you mean `columns`?)"),
+    ];
+    for (wrong, message) in cases {
+        let refused = upstream(&system, "clinical.curve", &wrong).await.unwrap_err();
+        assert!(refused.contains(message), "{refused}");
+    }
+    let twice = upstream(&system, "clinical.curve.time", &options(&[("columns", text("time"))])).await.unwrap_err();
+    assert!(twice.contains("names the column `time` already"), "{twice}");
+}
+
+#[tokio::test]
+async fn the_lineage_tables_hold_edges_with_their_versions() {
+    let system = system().await;
+    let tables = system.table("table_lineage", &everything()).unwrap();
+    let shown = ask(tables, "SELECT dataset, version, source_dataset, source_version, step FROM t ORDER BY step").await;
+    let shown = shown.unwrap();
+    assert!(shown.contains("| clinical.curve | 0       | clinical.lung      | 0              | curve |"), "{shown}");
+    let columns = system.table("column_lineage", &everything()).unwrap();
+    let shown = ask(columns, "SELECT dataset, \"column\", source_column, kind FROM t ORDER BY 1, 2").await.unwrap();
+    assert!(shown.contains("| clinical.curve | survival | time          | AGGREGATION |"), "{shown}");
+    let nobody = Arc::new(Rights { user: "eve".to_owned(), roles: BTreeSet::new(), grants: BTreeSet::new() });
+    for table in ["table_lineage", "column_lineage"] {
+        let shown = ask(system.table(table, &nobody).unwrap(), "SELECT count(*) AS n FROM t").await.unwrap();
+        assert!(shown.contains("| 0 |"), "{shown}");
+    }
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ impl<'a> Reader<'a> {
                 row.is_null("dropped_at") && self.may_read_all(&row.table("name"))
             }
             Source::Columns => rights.may_know_column(&row.table("dataset"), row.text("name")),
-            Source::Lineage { .. } => {
+            Source::TableLineage | Source::ColumnLineage | Source::Lineage(_) => {
                 self.knows(row, "dataset", "column") && self.knows(row, "source_dataset", "source_column")
             }
             Source::Principals => rights.may_govern() || rights.has_role(row.text("name")),
