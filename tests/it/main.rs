@@ -11,6 +11,8 @@ mod docs;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod lineage_cli;
+#[cfg(test)]
 mod pipelines;
 #[cfg(test)]
 mod product;

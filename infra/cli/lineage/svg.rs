@@ -310,3 +310,60 @@ fn legend(looks: &BTreeSet<Look>, is_masked: bool, y: f64) -> (String, f64) {
     }
     (text, x - 24.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::dot::dot;
+    use super::*;
+
+    fn table(name: &str, version: Option<i64>) -> Table {
+        Table {
+            name: name.to_owned(),
+            version,
+            detail: "table".to_owned(),
+            step: None,
+            is_file: false,
+            is_target: false,
+            columns: vec![("n".to_owned(), "int".to_owned())],
+        }
+    }
+
+    fn edge(from: usize, to: usize, kind: EdgeKind, masking: bool) -> Edge {
+        let port = |table| Port { table, column: Some(0) };
+        Edge { from: port(from), to: port(to), kinds: BTreeSet::from([kind]), masking, step: "s".to_owned() }
+    }
+
+    fn graph() -> Graph {
+        Graph {
+            tables: vec![table("a.made", Some(0)), table("a.read", Some(3)), table("unknown origin", None)],
+            edges: vec![edge(1, 0, EdgeKind::Aggregation, true), edge(2, 0, EdgeKind::Filter, false)],
+        }
+    }
+
+    #[test]
+    fn masked_edges_and_unknown_origins_show() {
+        let picture = svg(&graph(), "a title");
+        assert!(
+            picture.contains("class=\"edge aggregation masked\"") && picture.contains("class=\"unknown\""),
+            "{picture}"
+        );
+        assert!(picture.contains("behind a privacy mechanism") && picture.contains(">FILTER</text>"), "{picture}");
+        let text = dot(&graph());
+        assert!(text.contains("label=\"AGGREGATION, masked\", style=dashed"), "{text}");
+        assert!(text.contains("STYLE=\"dashed\"") && text.contains("label=\"FILTER\", style=dotted"), "{text}");
+    }
+
+    #[test]
+    fn a_long_path_keeps_its_end() {
+        let name = shown_name(&table(&format!("{}/last.csv", "folder/".repeat(20)), Some(1)));
+        assert!(
+            name.starts_with('…') && name.ends_with("/last.csv @1") && name.chars().count() == LONGEST_NAME + 3,
+            "{name}"
+        );
+    }
+
+    #[test]
+    fn an_empty_graph_is_a_picture_too() {
+        assert!(svg(&Graph { tables: Vec::new(), edges: Vec::new() }, "t").ends_with("</svg>\n"));
+    }
+}
