@@ -52,6 +52,8 @@ pub(super) enum Verdict {
     Cause,
     /// It differs only through steps before it.
     Follows,
+    /// One side did not get to it, or failed in it.
+    Undone,
     /// Only the first side has it.
     Removed,
     /// Only the second side has it.
@@ -127,13 +129,25 @@ impl Comparing<'_> {
         }
         let (before, after) = (self.before, self.after);
         let step = match (before.steps.get(key), after.steps.get(key)) {
+            (Some(one), Some(other)) if is_undone(one) || is_undone(other) => self.undone(key, one, other),
             (Some(one), Some(other)) => self.pair(key, one, other, path),
+            (Some(_), None) if is_check_of_undone(after, key) => StepComparison::alone(key, Verdict::Undone),
             (Some(_), None) => StepComparison::alone(key, Verdict::Removed),
+            (None, _) if is_check_of_undone(before, key) => StepComparison::alone(key, Verdict::Undone),
             (None, _) => StepComparison::alone(key, Verdict::Added),
         };
         let verdict = step.verdict;
         self.done.insert(key.to_owned(), step);
         verdict
+    }
+
+    /// Compares a step that one side did not end: of it only the text is known.
+    fn undone(&self, key: &str, before: &Entry<'_>, after: &Entry<'_>) -> StepComparison {
+        let causes: Vec<Difference> = text(before, after).into_iter().collect();
+        let verdict = if causes.is_empty() { Verdict::Undone } else { Verdict::Cause };
+        let sql = (!causes.is_empty()).then(|| unified(&before.made.sql, &after.made.sql));
+        let results = Difference::of("state", state(before), state(after)).into_iter().collect();
+        StepComparison { step: key.to_owned(), verdict, causes, through: Vec::new(), sql, results }
     }
 
     fn pair(
@@ -220,7 +234,7 @@ impl Comparing<'_> {
         let count = |rows: Option<i64>| rows.map_or_else(|| "-".to_owned(), |rows| rows.to_string());
         let versions = |entry: &Entry<'_>| {
             let names: Vec<String> = entry.made.outputs.iter().map(|id| self.with_rows(*id)).collect();
-            names.join(", ")
+            if names.is_empty() { "-".to_owned() } else { names.join(", ") }
         };
         let found = [
             Difference::of("state", state(before), state(after)),
@@ -255,12 +269,7 @@ impl StepComparison {
 
 /// What of the step itself differs.
 fn own_causes(before: &Entry<'_>, after: &Entry<'_>) -> Vec<Difference> {
-    let mut causes = Vec::new();
-    if before.made.sql != after.made.sql {
-        let lines = |sql: &str| format!("{} lines", sql.lines().count());
-        let (one, other) = (lines(&before.made.sql), lines(&after.made.sql));
-        causes.push(Difference { what: "SQL".to_owned(), before: one, after: other });
-    }
+    let mut causes: Vec<Difference> = text(before, after).into_iter().collect();
     causes.extend(Difference::of("statement", &before.made.kind, &after.made.kind));
     if !before.operators.is_empty() || !after.operators.is_empty() {
         causes.extend(Difference::of("seed", before.made.seed, after.made.seed));
@@ -269,6 +278,24 @@ fn own_causes(before: &Entry<'_>, after: &Entry<'_>) -> Vec<Difference> {
     causes.extend(Difference::of("engine", &before.run.engine_version, &after.run.engine_version));
     causes.extend(Difference::of("user", &before.run.actor, &after.run.actor));
     causes
+}
+
+fn text(before: &Entry<'_>, after: &Entry<'_>) -> Option<Difference> {
+    let lines = |sql: &str| format!("{} lines", sql.lines().count());
+    let (one, other) = (&before.made.sql, &after.made.sql);
+    (one != other).then(|| Difference { what: "SQL".to_owned(), before: lines(one), after: lines(other) })
+}
+
+/// Returns true for a step that has no result. A check that did not hold has one.
+fn is_undone(entry: &Entry<'_>) -> bool {
+    let failed = entry.step.state == StepState::Failed && entry.step.kind != "check";
+    failed || matches!(entry.step.state, StepState::Blocked | StepState::Running)
+}
+
+/// Returns true for a check whose step this side did not end, so that it was not asked.
+fn is_check_of_undone(side: &Side<'_>, key: &str) -> bool {
+    let step = key.split_once(" check ").and_then(|(step, _)| side.steps.get(step));
+    step.is_some_and(is_undone)
 }
 
 /// Compares the operators that ran, in their order.

@@ -55,7 +55,7 @@ fn own(terminal: &Terminal, step: &StepComparison, text: &mut String) {
             }
             results(terminal, step, text);
         }
-        Verdict::Same | Verdict::Again | Verdict::Follows => {}
+        Verdict::Same | Verdict::Again | Verdict::Follows | Verdict::Undone => {}
     }
 }
 
@@ -79,6 +79,14 @@ fn follows(terminal: &Terminal, comparison: &Comparison, text: &mut String) {
         let through = terminal.paint_output(Tone::Faint, &format!("through {}", step.through.join(", ")));
         let _ = writeln!(text, "  {name}  {through}");
         results(terminal, step, text);
+    }
+    let undone: Vec<&StepComparison> = comparison.steps.iter().filter(|step| step.verdict == Verdict::Undone).collect();
+    if !undone.is_empty() {
+        heading(text, "what one of them did not get to");
+    }
+    for step in undone {
+        let results: Vec<String> = step.results.iter().map(|result| line(terminal, result)).collect();
+        let _ = writeln!(text, "  {}  {}", terminal.paint_output(Tone::Name, &step.step), results.join(", "));
     }
     for (verdict, words) in [(Verdict::Again, "done again over the same inputs"), (Verdict::Same, "the same making")] {
         let names = named(comparison, &[verdict]);

@@ -178,7 +178,6 @@ impl Builder {
     async fn add(&mut self, catalog: &dyn Catalog, row: &LineageRow) -> Result<(), Failure> {
         let source = row.source_dataset.as_deref().zip(row.source_version);
         let to = self.table(catalog, Some((&row.dataset, row.version))).await?;
-        self.graph.tables[to].step = Some(row.step.clone());
         let to = self.port(to, row.column.as_deref());
         let from = self.table(catalog, source).await?;
         let from = self.port(from, row.source_column.as_deref());
@@ -208,7 +207,11 @@ impl Builder {
             Some((dataset, version)) => {
                 let columns = version.columns.iter().map(|column| (column.name.clone(), column.data_type.clone()));
                 self.columns.insert(index, columns.collect());
-                Table::known(&dataset, &version)
+                let step = match version.step {
+                    Some(step) => Some(catalog.step_by_id(step).await?.name),
+                    None => None,
+                };
+                Table { step, ..Table::known(&dataset, &version) }
             }
             None => {
                 Table { name: name.to_owned(), version: Some(number), detail: "dropped".to_owned(), ..Table::unknown() }
@@ -264,7 +267,7 @@ impl Table {
     fn known(dataset: &Dataset, version: &DatasetVersion) -> Self {
         let mut detail = dataset.kind.name().to_owned();
         if let Some(n_rows) = version.n_rows {
-            detail.push_str(&format!(", {n_rows} rows"));
+            detail.push_str(&format!(", {n_rows} {}", if n_rows == 1 { "row" } else { "rows" }));
         }
         if let Some(digest) = version.digest.as_ref().and_then(|digest| digest.get(..12)) {
             detail.push_str(&format!(", sha256 {digest}…"));
