@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("causeway-features", &[]),
     ("causeway-cluster", &[]),
     ("causeway-audit", &[]),
-    ("causeway-model", &[]),
+    ("causeway-model", &["causeway-audit"]),
     ("causeway-store", &["causeway-audit", "causeway-model"]),
     ("causeway-openlineage", &["causeway-model"]),
     ("causeway-lake", &["causeway-features"]),

@@ -127,7 +127,10 @@ impl Finding {
             | Problem::BadSignature
             | Problem::OtherLog => "CW0706",
             Problem::Truncated { .. } => "CW0708",
-            Problem::RowChanged { .. } | Problem::RowGone { .. } | Problem::RowBack { .. } => "CW0709",
+            Problem::RowChanged { .. }
+            | Problem::RowGone { .. }
+            | Problem::RowBack { .. }
+            | Problem::RowUnrecorded { .. } => "CW0709",
             _ => "CW0707",
         }
     }

@@ -25,6 +25,8 @@ pub enum Place {
         /// The size it speaks of.
         size: u64,
     },
+    /// The catalog beside the log.
+    Catalog,
 }
 
 /// What is wrong.
@@ -132,6 +134,17 @@ pub enum Problem {
         /// The key.
         key: String,
     },
+    /// A row of the catalog came after the log started and no record speaks of it.
+    #[error("no record says how the row `{key}` of `{table}` came to be")]
+    RowUnrecorded {
+        /// The table.
+        table: String,
+        /// The key.
+        key: String,
+    },
+    /// The stored state of the tree is not that of the records.
+    #[error("the stored state of the tree does not belong to the records")]
+    StateDiffers,
 }
 
 impl Finding {
@@ -154,6 +167,7 @@ impl fmt::Display for Place {
         match self {
             Self::Record(sequence) => write!(f, "record {sequence}"),
             Self::Head { number, size } => write!(f, "exported head {number} (size {size})"),
+            Self::Catalog => f.write_str("the catalog"),
         }
     }
 }

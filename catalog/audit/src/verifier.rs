@@ -299,5 +299,6 @@ fn sequence_of(place: Place) -> u64 {
     match place {
         Place::Record(sequence) => sequence,
         Place::Head { size, .. } => size,
+        Place::Catalog => u64::MAX,
     }
 }

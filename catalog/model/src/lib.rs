@@ -12,6 +12,7 @@
 //! holds the suite that every store must pass.
 
 mod access;
+pub mod audit;
 mod catalog;
 #[cfg(feature = "contract-tests")]
 pub mod contract;
@@ -25,6 +26,7 @@ pub use access::{
     AccessChange, BUILT_IN, Grant, PUBLIC, Principal, PrincipalKind, Privilege, ReadableColumns, Rights, RowPolicy,
     Securable,
 };
+pub use audit::AuditLog;
 pub use catalog::Catalog;
 pub use dataset::{Column, Dataset, DatasetKind, DatasetPolicy, DatasetVersion, NewFile};
 pub use error::{CatalogError, Result};

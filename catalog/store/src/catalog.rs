@@ -10,16 +10,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+use causeway_audit::{Event, LogId, Node, NodeId, PublicKey};
+use causeway_model::audit::{AuditRecord, AuditState, CoveredRows};
 use causeway_model::{
-    Catalog, CatalogError, Dataset, DatasetId, DatasetVersion, Direction, Grant, LineageRow, NewFile, NewRun, NewStep,
-    OperatorUse, Principal, Result, Rights, RowPolicy, Run, RunId, RunState, Step, StepId, StepOutcome, StepState,
-    TableName, VersionId,
+    AuditLog, Catalog, CatalogError, Dataset, DatasetId, DatasetVersion, Direction, Grant, LineageRow, NewFile, NewRun,
+    NewStep, OperatorUse, Principal, Result, Rights, RowPolicy, Run, RunId, RunState, Step, StepId, StepOutcome,
+    StepState, TableName, VersionId,
 };
 
 use crate::connection::Connection;
 use crate::error::{Result as StoreResult, StoreError};
 use crate::lineage::{self, Question};
-use crate::{access, check, complete, datasets, files, runs, steps};
+use crate::{access, audit, check, complete, datasets, files, runs, steps};
 
 /// A catalog in a database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -257,5 +259,32 @@ impl<B: Backend> Catalog for SqlCatalog<B> {
 
     async fn check(&self) -> Result<String> {
         read!(self, |connection| check::check(connection))
+    }
+}
+
+#[async_trait]
+impl<B: Backend> AuditLog for SqlCatalog<B> {
+    async fn start_audit(&self, actor: &str, log: &LogId, key: &PublicKey) -> Result<()> {
+        write!(self, |connection| audit::start(connection, actor, log, key))
+    }
+
+    async fn audit_state(&self) -> Result<Option<AuditState>> {
+        read!(self, |connection| audit::state(connection))
+    }
+
+    async fn record(&self, event: Event) -> Result<Option<u64>> {
+        write!(self, |connection| audit::append(connection, event.clone()))
+    }
+
+    async fn audit_records(&self, from: i64, limit: i64) -> Result<Vec<AuditRecord>> {
+        read!(self, |connection| audit::records(connection, from, limit))
+    }
+
+    async fn audit_nodes(&self, ids: &[NodeId]) -> Result<Vec<Node>> {
+        read!(self, |connection| audit::nodes(connection, ids))
+    }
+
+    async fn covered_rows(&self) -> Result<CoveredRows> {
+        read!(self, |connection| audit::covered_rows(connection))
     }
 }

@@ -8,7 +8,7 @@ use causeway_model::{
 use crate::connection::Connection;
 use crate::error::{Result, already_exists, invalid, not_found};
 use crate::write::{self, NewDataset, NewVersion};
-use crate::{access, datasets, edges, steps};
+use crate::{access, audit, datasets, edges, steps};
 
 /// A running attempt and the time at which it ends.
 struct Ending<'a> {
@@ -45,6 +45,7 @@ pub(crate) async fn complete(
     for file in &outcome.ingested {
         write_ingested(connection, step, file).await?;
     }
+    audit::step_completed(connection, step, outcome).await?;
     Ok(outputs)
 }
 

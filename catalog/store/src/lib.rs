@@ -16,6 +16,7 @@
 //! ```
 
 mod access;
+mod audit;
 mod catalog;
 mod check;
 mod complete;

@@ -29,6 +29,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../../migrations/0002_access.postgres.sql"),
         },
     },
+    Migration {
+        name: "audit",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0003_audit.sqlite.sql"),
+            postgres: include_str!("../../migrations/0003_audit.postgres.sql"),
+        },
+    },
 ];
 
 const RECORD: Sql = Sql {

@@ -4,7 +4,7 @@ use causeway_model::{NewRun, Run, RunId, RunState};
 
 use crate::connection::Connection;
 use crate::error::{Result, already_exists, invalid, not_found};
-use crate::{rows, write};
+use crate::{audit, rows, write};
 
 macro_rules! select_run {
     ($rest:literal) => {
@@ -35,7 +35,7 @@ pub(crate) async fn begin(connection: &mut Connection, run: &NewRun) -> Result<(
         .bind(now)
         .execute()
         .await?;
-    Ok(())
+    audit::run_changed(connection, &run.id).await
 }
 
 pub(crate) async fn resume(connection: &mut Connection, run: &RunId) -> Result<()> {
@@ -85,5 +85,5 @@ async fn set_state(connection: &mut Connection, run: &RunId, state: RunState, fi
     if changed == 0 {
         return Err(not_found("run", run));
     }
-    Ok(())
+    audit::run_changed(connection, run).await
 }

@@ -4,7 +4,7 @@ use causeway_model::{CatalogError, NewStep, OperatorUse, RunId, Step, StepId, St
 
 use crate::connection::{Connection, Sql};
 use crate::error::{Result, already_exists, damaged, invalid, not_found};
-use crate::{rows, runs, write};
+use crate::{audit, rows, runs, write};
 
 macro_rules! select_step {
     ($inputs:literal, $outputs:literal, $rest:literal) => {
@@ -64,7 +64,8 @@ pub(crate) async fn fail(
         .bind(attempt)
         .execute()
         .await?;
-    check_was_running(connection, changed, step, attempt).await
+    check_was_running(connection, changed, step, attempt).await?;
+    audit::step_failed(connection, step, code).await
 }
 
 /// Turns an update that met no running attempt into the error that says why.

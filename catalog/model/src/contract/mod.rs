@@ -5,6 +5,7 @@
 #![expect(missing_docs, reason = "a case's name says what must hold")]
 
 pub mod access;
+pub mod audit;
 pub mod completion;
 pub mod datasets;
 pub mod files;
@@ -42,6 +43,18 @@ macro_rules! catalog_contract {
                 rights_on_a_dropped_table_do_not_come_back,
                 a_failed_change_changes_nothing,
                 a_run_names_its_actor;
+            audit:
+                before_the_log_starts_nothing_is_a_record,
+                a_log_starts_once,
+                records_are_numbered_in_order,
+                a_completed_step_is_a_record,
+                a_failed_outcome_leaves_no_record,
+                a_failed_step_is_a_record,
+                runs_of_pipelines_are_records,
+                a_grant_is_a_record_with_whom_and_what,
+                an_untouched_log_holds,
+                every_record_is_proved,
+                another_key_is_not_trusted;
             datasets:
                 a_fresh_catalog_is_empty,
                 an_unknown_name_is_none,
@@ -167,7 +180,9 @@ macro_rules! catalog_contract {
 #[cfg(test)]
 mod tests {
     const LIST: &str = include_str!("mod.rs");
-    const CASES: [&str; 7] = [
+    const CASES: [&str; 9] = [
+        include_str!("access.rs"),
+        include_str!("audit.rs"),
         include_str!("completion.rs"),
         include_str!("datasets.rs"),
         include_str!("files.rs"),

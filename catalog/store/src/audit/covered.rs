@@ -1,0 +1,192 @@
+//! What records cover of the catalog, and the digest of each.
+//!
+//! A covered row is known by a table and a key, and stands for rows of several tables: the row `12` of
+//! `step` is that step with its run, inputs, operators, outputs, their columns and their lineage. A row
+//! that is put beside them, or taken away, changes the digest as one that is changed does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use causeway_audit::{Digest, Event, RowDigest};
+use causeway_model::audit::{CoveredKey, CoveredRows};
+use causeway_model::{DatasetId, StepId};
+
+use crate::connection::Connection;
+use crate::error::Result;
+
+/// Owners whose rows are read at once.
+const CHUNK: i64 = 2_000;
+
+/// One table's rows in a digest. Values are taken as the database writes them as text.
+struct Part {
+    name: &'static str,
+    columns: &'static [&'static str],
+    /// Owner, then the columns, of the owners `$1` to `$2`, by owner and then in a fixed order.
+    sql: &'static str,
+}
+
+macro_rules! part {
+    ($name:literal: $owner:literal of $from:literal $(where $condition:literal)?, by $order:literal,
+     [$($column:literal),+ $(,)?]) => {
+        Part {
+            name: $name,
+            columns: &[$($column),+],
+            sql: concat!(
+                "SELECT ", $owner, $(", CAST(", $column, " AS TEXT)",)+ " FROM ", $from, " WHERE ", $owner,
+                " BETWEEN $1 AND $2", $(" AND ", $condition,)? " ORDER BY ", $owner, ", ", $order
+            ),
+        }
+    };
+}
+
+const STEP: &[Part] = &[
+    part!("step": "id" of "step" where "state = 'succeeded'", by "id", [
+        "run_id", "ordinal", "name", "kind", "sql", "fingerprint", "seed", "state", "attempt", "rows_in", "rows_out",
+        "rows_quarantined", "duration_ms", "started_at", "finished_at",
+    ]),
+    part!("run": "s.id" of "step s JOIN run r ON r.id = s.run_id" where "s.state = 'succeeded'", by "r.id", [
+        "r.uuid", "r.kind", "r.pipeline", "r.pipeline_digest", "r.engine_version", "r.actor", "r.started_at",
+    ]),
+    part!("input": "i.step_id" of "step_input i JOIN dataset_version v ON v.id = i.version_id \
+                                   JOIN dataset d ON d.id = v.dataset_id JOIN step s ON s.id = i.step_id"
+        where "s.state = 'succeeded'", by "i.position", [
+        "i.position", "i.version_id", "d.schema_name", "d.table_name", "v.version", "v.digest", "v.n_bytes",
+    ]),
+    part!("operator": "step_id" of "step_operator", by "position", ["position", "operator", "version", "options", "report"]),
+    part!("version": "step_id" of "dataset_version" where "step_id IS NOT NULL", by "id", [
+        "id", "dataset_id", "version", "n_rows", "n_bytes", "n_files", "digest", "previous_id", "committed_at",
+    ]),
+    part!("column": "v.step_id" of "dataset_column c JOIN dataset_version v ON v.id = c.version_id", by "c.version_id, c.ordinal", [
+        "c.id", "c.version_id", "c.ordinal", "c.name", "c.data_type", "c.nullable", "c.unit", "c.meaning", "c.identifying",
+    ]),
+    part!("column_edge": "v.step_id" of "column_edge e JOIN dataset_column c ON c.id = e.out_column_id \
+                                         JOIN dataset_version v ON v.id = c.version_id",
+        by "e.out_column_id, e.in_column_id, e.kind, e.masking", [
+        "e.out_column_id", "e.in_column_id", "e.kind", "e.masking",
+    ]),
+    part!("dataset_edge": "v.step_id" of "dataset_edge e JOIN dataset_version v ON v.id = e.out_version_id",
+        by "e.out_version_id, e.in_column_id, e.kind, e.masking", [
+        "e.out_version_id", "e.in_column_id", "e.kind", "e.masking",
+    ]),
+];
+
+/// Versions of tables and views that no step made: there are none, unless somebody put one there.
+const DATASET: &[Part] = &[
+    part!("dataset": "id" of "dataset", by "id", [
+        "schema_name", "table_name", "kind", "location", "view_sql", "policy", "created_at", "dropped_at",
+    ]),
+    part!("stray": "d.id" of "dataset d JOIN dataset_version v ON v.dataset_id = d.id"
+        where "v.step_id IS NULL AND d.kind <> 'file'", by "v.id", ["v.id"]),
+];
+
+/// Rights are few, and covered as a whole.
+const ACCESS: &[Part] = &[
+    part!("principal": "CAST(1 AS BIGINT)" of "principal", by "name", ["name", "kind", "created_at"]),
+    part!("membership": "CAST(1 AS BIGINT)" of "membership", by "role, member", ["role", "member"]),
+    part!("access_grant": "CAST(1 AS BIGINT)" of "access_grant",
+        by "grantee, privilege, object_kind, object_schema, object_name, column_name", [
+        "grantee", "privilege", "object_kind", "object_schema", "object_name", "column_name",
+    ]),
+    part!("row_policy": "CAST(1 AS BIGINT)" of "row_policy", by "schema_name, table_name, name, grantee", [
+        "schema_name", "table_name", "name", "grantee", "condition", "restrictive",
+    ]),
+];
+
+const ACCESS_KEY: &str = "all";
+
+pub(super) async fn cover_step(connection: &mut Connection, event: Event, step: StepId) -> Result<Event> {
+    let digests = digests(connection, "step", STEP, step.0, step.0).await?;
+    Ok(digests.into_iter().fold(event, |event, (id, digest)| event.covers("step", id.to_string(), digest)))
+}
+
+pub(super) async fn cover_datasets(
+    connection: &mut Connection,
+    mut event: Event,
+    datasets: &BTreeSet<DatasetId>,
+) -> Result<Event> {
+    for dataset in datasets {
+        for (id, digest) in digests(connection, "dataset", DATASET, dataset.0, dataset.0).await? {
+            event = event.covers("dataset", id.to_string(), digest);
+        }
+    }
+    Ok(event)
+}
+
+pub(super) async fn cover_access(connection: &mut Connection, event: Event) -> Result<Event> {
+    let digests = digests(connection, "access", ACCESS, 1, 1).await?;
+    Ok(digests.into_values().fold(event, |event, digest| event.covers("access", ACCESS_KEY, digest)))
+}
+
+/// Returns the highest ids of steps and datasets.
+pub(super) async fn newest(connection: &mut Connection) -> Result<(i64, i64)> {
+    let sql = "SELECT (SELECT COALESCE(MAX(id), 0) FROM step), (SELECT COALESCE(MAX(id), 0) FROM dataset)";
+    let row = connection.query(sql).fetch_one().await?;
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+/// Digests all there is. Steps and tables after the given ones must be covered.
+pub(super) async fn all(connection: &mut Connection, last_step: i64, last_dataset: i64) -> Result<CoveredRows> {
+    let (newest_step, newest_dataset) = newest(connection).await?;
+    let mut rows = CoveredRows::default();
+    let mut add = |table: &str, key: String, digest, required| {
+        let key: CoveredKey = (table.to_owned(), key);
+        if required {
+            rows.required.insert(key.clone());
+        }
+        rows.digests.insert(key, digest);
+    };
+    for from in (1..=newest_step).step_by(CHUNK.unsigned_abs().try_into().unwrap_or(usize::MAX)) {
+        for (id, digest) in digests(connection, "step", STEP, from, from + CHUNK - 1).await? {
+            add("step", id.to_string(), digest, id > last_step);
+        }
+    }
+    let files = files(connection).await?;
+    for (id, digest) in digests(connection, "dataset", DATASET, 1, newest_dataset).await? {
+        add("dataset", id.to_string(), digest, id > last_dataset && !files.contains(&id));
+    }
+    for digest in digests(connection, "access", ACCESS, 1, 1).await?.into_values() {
+        add("access", ACCESS_KEY.to_owned(), digest, true);
+    }
+    Ok(rows)
+}
+
+/// Files that are read are noted outside of any step.
+async fn files(connection: &mut Connection) -> Result<BTreeSet<i64>> {
+    let ids = connection.query("SELECT id FROM dataset WHERE kind = 'file'").fetch_scalars().await?;
+    Ok(ids.into_iter().collect())
+}
+
+/// Digests the parts of the owners from `first` to `last`.
+async fn digests(
+    connection: &mut Connection,
+    table: &str,
+    parts: &[Part],
+    first: i64,
+    last: i64,
+) -> Result<BTreeMap<i64, Digest>> {
+    let mut owners: BTreeMap<i64, RowDigest> = BTreeMap::new();
+    for part in parts {
+        for (owner, rows) in part_digests(connection, part, first, last).await? {
+            let digest = owners.remove(&owner).unwrap_or_else(|| RowDigest::new(table));
+            owners.insert(owner, digest.bytes(part.name, Some(Digest::of(&rows).as_bytes())));
+        }
+    }
+    Ok(owners.into_iter().map(|(owner, digest)| (owner, digest.finish())).collect())
+}
+
+/// Returns the digests of an owner's rows, one after the other.
+async fn part_digests(
+    connection: &mut Connection,
+    part: &Part,
+    first: i64,
+    last: i64,
+) -> Result<BTreeMap<i64, Vec<u8>>> {
+    let mut owners: BTreeMap<i64, Vec<u8>> = BTreeMap::new();
+    for row in connection.query(part.sql).bind(first).bind(last).fetch_all().await? {
+        let mut digest = RowDigest::new(part.name);
+        for (at, column) in part.columns.iter().enumerate() {
+            digest = digest.text(column, row.get::<Option<&str>>(at + 1)?);
+        }
+        owners.entry(row.get(0)?).or_default().extend(digest.finish().as_bytes());
+    }
+    Ok(owners)
+}

@@ -1,0 +1,165 @@
+//! What becomes a record, and what the record says.
+
+use std::collections::BTreeSet;
+
+use causeway_audit::{Action, Context, Digest, Event, Object, ObjectKind, Outcome, OutcomeState};
+use causeway_model::{
+    AccessChange, DatasetId, DatasetKind, Grant, PrincipalKind, Run, RunId, RunKind, RunState, Securable, Step, StepId,
+    StepOutcome, TableName,
+};
+
+use super::{append, covered, has_started};
+use crate::connection::Connection;
+use crate::error::Result;
+use crate::{rows, runs, steps};
+
+/// Records that a run of a pipeline started or ended. A statement's run is known by its only step.
+pub(crate) async fn run_changed(connection: &mut Connection, id: &RunId) -> Result<()> {
+    if !has_started(connection).await? {
+        return Ok(());
+    }
+    let run = runs::one(connection, id).await?;
+    if run.kind == RunKind::Statement {
+        return Ok(());
+    }
+    let outcome = match run.state {
+        RunState::Running => Outcome::started(),
+        RunState::Succeeded => Outcome::succeeded(),
+        RunState::Failed => Outcome { code: None, state: OutcomeState::Failed },
+    };
+    let mut pipeline = Object::new(ObjectKind::Pipeline, run.pipeline.clone().unwrap_or_default());
+    pipeline.digest = run.pipeline_digest.as_deref().and_then(|digest| digest.parse().ok());
+    let context = Context { run: Some(run.id.to_string()), ..Context::default() };
+    let event = Event::new(run.actor, Action::Run, outcome).object(pipeline).context(context);
+    append(connection, event).await.map(drop)
+}
+
+/// Records a step that ended well, with all it left behind.
+pub(crate) async fn step_completed(connection: &mut Connection, id: StepId, outcome: &StepOutcome) -> Result<()> {
+    if !has_started(connection).await? {
+        return Ok(());
+    }
+    let (step, run) = with_run(connection, id).await?;
+    let mut event = about(&step, &run, Outcome::succeeded());
+    let read = versions(connection, INPUTS, id).await?;
+    let written = versions(connection, OUTPUTS, id).await?;
+    event = event.fact("n_read", read.len().to_string()).fact("n_written", written.len().to_string());
+    if let Some(rows) = outcome.rows_out {
+        event = event.fact("rows_out", rows.to_string());
+    }
+    let mut datasets: BTreeSet<DatasetId> = outcome.dropped.iter().copied().collect();
+    datasets.extend(written.iter().map(|(dataset, _)| *dataset));
+    for (_, object) in read.into_iter().chain(written) {
+        event = event.object(object);
+    }
+    for operator in &outcome.operators {
+        event = event.object(Object::new(ObjectKind::Operator, &operator.operator).version(operator.version));
+    }
+    event = outcome.access.iter().fold(event, describe);
+    event = covered::cover_step(connection, event, id).await?;
+    event = covered::cover_datasets(connection, event, &datasets).await?;
+    if !outcome.access.is_empty() || !outcome.dropped.is_empty() {
+        event = covered::cover_access(connection, event).await?;
+    }
+    append(connection, event).await.map(drop)
+}
+
+/// Records a step that failed.
+pub(crate) async fn step_failed(connection: &mut Connection, id: StepId, code: &str) -> Result<()> {
+    if !has_started(connection).await? {
+        return Ok(());
+    }
+    let (step, run) = with_run(connection, id).await?;
+    append(connection, about(&step, &run, Outcome::failed(code))).await.map(drop)
+}
+
+async fn with_run(connection: &mut Connection, id: StepId) -> Result<(Step, Run)> {
+    let step = steps::by_id(connection, id).await?;
+    let run = runs::one(connection, &step.run).await?;
+    Ok((step, run))
+}
+
+fn about(step: &Step, run: &Run, outcome: Outcome) -> Event {
+    let statement =
+        Object::new(ObjectKind::Statement, &step.name).id(step.id.0).digest(Digest::of(step.sql.as_bytes()));
+    let context = Context { run: Some(run.id.to_string()), step: Some(step.id.0), ..Context::default() };
+    Event::new(&run.actor, action(&step.kind), outcome).object(statement).context(context)
+}
+
+/// Returns what a statement of this kind is in the log.
+fn action(kind: &str) -> Action {
+    match kind {
+        "copy_to" => Action::Export,
+        "create_user" | "create_role" | "drop_user" | "drop_role" => Action::User,
+        "grant" | "revoke" => Action::Grant,
+        "create_policy" | "drop_policy" | "alter_table" => Action::Policy,
+        _ => Action::Change,
+    }
+}
+
+const INPUTS: &str = "SELECT d.id, d.schema_name, d.table_name, d.kind, v.version, v.digest FROM step_input i \
+                      JOIN dataset_version v ON v.id = i.version_id JOIN dataset d ON d.id = v.dataset_id \
+                      WHERE i.step_id = $1 ORDER BY i.position";
+const OUTPUTS: &str = "SELECT d.id, d.schema_name, d.table_name, d.kind, v.version, v.digest FROM dataset_version v \
+                       JOIN dataset d ON d.id = v.dataset_id WHERE v.step_id = $1 ORDER BY v.id";
+
+async fn versions(connection: &mut Connection, sql: &'static str, step: StepId) -> Result<Vec<(DatasetId, Object)>> {
+    let mut versions = Vec::new();
+    for row in connection.query(sql).bind(step.0).fetch_all().await? {
+        let (dataset, version): (i64, i64) = (row.get("id")?, row.get("version")?);
+        let kind = rows::word(row.get("kind")?, &DatasetKind::ALL, DatasetKind::name)?;
+        let name = TableName { schema: row.get("schema_name")?, table: row.get("table_name")? };
+        let mut object = Object::new(object_kind(kind), name.to_string()).id(dataset).version(version);
+        object.digest = row.get::<Option<String>>("digest")?.and_then(|digest| digest.parse().ok());
+        versions.push((DatasetId(dataset), object));
+    }
+    Ok(versions)
+}
+
+fn object_kind(kind: DatasetKind) -> ObjectKind {
+    match kind {
+        DatasetKind::Table => ObjectKind::Table,
+        DatasetKind::View => ObjectKind::View,
+        DatasetKind::File => ObjectKind::File,
+    }
+}
+
+/// Adds whom and what a change of rights touches. A policy's condition is known by its statement's
+/// digest alone: it may hold values.
+fn describe(event: Event, change: &AccessChange) -> Event {
+    let role = |name: &String| Object::new(ObjectKind::Role, name);
+    match change {
+        AccessChange::Create(kind, name) | AccessChange::Drop(kind, name) => {
+            event.object(Object::new(principal(*kind), name))
+        }
+        AccessChange::Join { role: group, member } | AccessChange::Leave { role: group, member } => {
+            event.object(role(group)).object(Object::new(ObjectKind::User, member))
+        }
+        AccessChange::Grant(grant) | AccessChange::Revoke(grant) => {
+            event.object(securable(grant)).object(role(&grant.grantee)).fact("privilege", grant.privilege.name())
+        }
+        AccessChange::AddPolicy(policy) => event
+            .object(Object::new(ObjectKind::Policy, &policy.name))
+            .object(Object::new(ObjectKind::Table, policy.table.to_string()))
+            .object(role(&policy.grantee)),
+        AccessChange::DropPolicy { table, name } => event
+            .object(Object::new(ObjectKind::Policy, name))
+            .object(Object::new(ObjectKind::Table, table.to_string())),
+    }
+}
+
+fn principal(kind: PrincipalKind) -> ObjectKind {
+    match kind {
+        PrincipalKind::User => ObjectKind::User,
+        PrincipalKind::Role => ObjectKind::Role,
+    }
+}
+
+fn securable(grant: &Grant) -> Object {
+    match (&grant.on, &grant.column) {
+        (Securable::Table(name), Some(column)) => Object::new(ObjectKind::Column, format!("{name}.{column}")),
+        (Securable::Table(name), None) => Object::new(ObjectKind::Table, name.to_string()),
+        (Securable::Schema(name), _) => Object::new(ObjectKind::Schema, name),
+        (Securable::Operator(name), _) => Object::new(ObjectKind::Operator, name),
+    }
+}
