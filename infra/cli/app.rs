@@ -10,6 +10,7 @@ use indicatif::MultiProgress;
 use tokio::runtime::Runtime;
 
 use crate::args::{Global, LimitOptions};
+use crate::audit::Log;
 use crate::errors::Failure;
 use crate::interrupt::Interrupts;
 use crate::progress::LogWriter;
@@ -32,6 +33,8 @@ pub(crate) struct App {
     config: Option<PathBuf>,
     verbosity: Verbosity,
     threads: OnceLock<(Runtime, Interrupts)>,
+    /// The log that this command may add to.
+    pub(crate) log: OnceLock<Log>,
 }
 
 impl App {
@@ -47,6 +50,7 @@ impl App {
             config: global.config.clone().or_else(|| std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from)),
             verbosity: Verbosity { verbose: global.verbose, quiet: global.quiet },
             threads: OnceLock::new(),
+            log: OnceLock::new(),
         }
     }
 

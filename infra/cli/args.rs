@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Diff(DiffOptions),
     /// Repeat the steps of a run on the versions they read, and compare what they give
     Reproduce(ReproduceOptions),
+    /// Check the audit log, prove a record, or look at what was recorded
+    Audit(AuditOptions),
     /// Look at the schedule of a pipeline
     Schedule(ScheduleOptions),
     /// Check the configuration, the catalog, the lake and the machine
@@ -287,6 +289,57 @@ pub(crate) struct ReproduceOptions {
     pub(crate) pipeline: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditOptions {
+    #[command(subcommand)]
+    pub(crate) command: AuditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Recompute the whole log, compare it with the signed heads, and every row of the catalog with the log
+    Verify(AuditVerifyOptions),
+    /// Prove that a record is in the log, with a document that needs no catalog
+    Prove {
+        /// The record's number
+        #[arg(value_name = "RECORD")]
+        record: u64,
+        /// Write the document to a file instead of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Sign where the log stands now and add it to the signed heads
+    Export {
+        /// Write all records to this file too, one a line
+        #[arg(long, value_name = "FILE")]
+        records: Option<PathBuf>,
+    },
+    /// Show the newest records
+    Tail {
+        /// How many
+        #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
+        count: u64,
+        /// Go on showing records as they come
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Replace the signing key; the old one signs the new one, and the log says so
+    RotateKey,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditVerifyOptions {
+    /// Check a proof, or the records that `audit export --records` wrote, without a catalog
+    #[arg(long, value_name = "FILE")]
+    pub(crate) offline: Option<PathBuf>,
+    /// The signed heads to trust [default: audit.heads of the configuration]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) heads: Option<PathBuf>,
+    /// The log's first public key, as a file or 64 hexadecimal digits [default: the .pub file beside the key]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) first_key: Option<String>,
 }
 
 #[derive(Debug, Args)]

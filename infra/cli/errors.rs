@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 use std::io::ErrorKind;
 
+use causeway_audit::AuditError;
 use causeway_engine::EngineError;
 use causeway_jobs::JobsError;
 use causeway_lake::LakeError;
 use causeway_model::CatalogError;
+use causeway_model::audit::AuditFailure;
 use causeway_openlineage::OpenLineageError;
 use causeway_runtime::ConfigError;
 
@@ -153,6 +155,21 @@ impl From<ConfigError> for Failure {
 impl From<CatalogError> for Failure {
     fn from(error: CatalogError) -> Self {
         Self::coded(error.code(), error.to_string())
+    }
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        Self::coded(error.code(), error.to_string())
+    }
+}
+
+impl From<AuditFailure> for Failure {
+    fn from(failure: AuditFailure) -> Self {
+        match failure {
+            AuditFailure::Catalog(error) => error.into(),
+            AuditFailure::Audit(error) => error.into(),
+        }
     }
 }
 

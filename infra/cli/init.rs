@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::args::InitOptions;
+use crate::audit;
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::session::open_lake;
@@ -40,10 +41,8 @@ pub(crate) fn init(app: &App, options: &InitOptions) -> Result<Exit, Failure> {
 }
 
 fn create_catalog(app: &App, project: &Project) -> Result<(), Failure> {
-    app.wait(async {
-        causeway_store::open(&project.catalog_url()).await?;
-        Ok(())
-    })
+    let catalog = app.wait(async { Ok(causeway_store::open(&project.catalog_url()).await?) })?;
+    audit::begin(app, project, &catalog)
 }
 
 fn config_text(options: &InitOptions) -> Result<String, Failure> {
@@ -69,7 +68,8 @@ fn config_text(options: &InitOptions) -> Result<String, Failure> {
          # memory_limit_bytes = 4294967296   # default: 60 % of the machine's memory\n\
          # timeout_seconds = 3600            # default: none\n\n[paths]\n\
          read = [{}]                         # what read_csv and COPY … FROM may read\n\
-         write = [{}]                  # what COPY … TO may write\n",
+         write = [{}]                  # what COPY … TO may write\n\n[audit]\n\
+         # heads = \"audit.heads\"           # signed heads of the audit log: keep a copy on another machine\n",
         read.join(", "),
         write.join(", ")
     ))
@@ -101,6 +101,7 @@ fn report(app: &App, project: &Project, folder: &Path) -> Result<(), Failure> {
     let _ = writeln!(text, "{} {}", app.terminal.paint(Tone::Good, "made a lake in"), folder.display());
     let _ = writeln!(text, "  {CONFIG_FILE:<16} settings");
     let _ = writeln!(text, "  {:<16} what is known about tables, runs and lineage", catalog_name(project));
+    let _ = writeln!(text, "  {:<16} the key that signs the audit log; audit.pub is for auditors", "audit.key");
     let _ = writeln!(text, "  {:<16} {}\n", "lake", project.lake_url());
     let enter = if folder == Path::new(".") { String::new() } else { format!("cd {} && ", folder.display()) };
     let _ = writeln!(text, "next:");

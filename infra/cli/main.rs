@@ -9,6 +9,7 @@
 
 mod app;
 mod args;
+mod audit;
 mod diff;
 mod doctor;
 mod errors;
@@ -67,6 +68,7 @@ fn answer(arguments: &Arguments) -> Exit {
             failure.exit()
         }
     };
+    audit::sign_if_due(&app);
     app.leave();
     exit
 }
@@ -81,6 +83,7 @@ fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
         Command::Lineage(options) => lineage::lineage(app, options),
         Command::Diff(options) => diff::diff(app, options),
         Command::Reproduce(options) => reproduce::reproduce(app, options),
+        Command::Audit(options) => audit::audit(app, options),
         Command::Schedule(options) => schedule::schedule(app, options),
         Command::Doctor => doctor::doctor(app),
         Command::Explain(options) => explain::explain(app, options),

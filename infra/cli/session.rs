@@ -1,5 +1,6 @@
 //! An open lake: configuration, catalog, tables and engine.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -12,6 +13,7 @@ use causeway_system::System;
 
 use crate::app::App;
 use crate::args::LimitOptions;
+use crate::audit;
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::version::VERSION;
@@ -29,6 +31,7 @@ impl Session {
         let project = app.project(limits)?;
         app.start_threads(project.threads())?;
         let catalog = app.wait(open_catalog(&project))?;
+        audit::begin(app, &project, &catalog)?;
         let lake = open_lake(&project)?;
         let system = Arc::new(System::new(Arc::clone(&catalog)));
         let engine = Engine::new(engine_config(&project)?, Arc::clone(&catalog), lake, system)?;
@@ -58,6 +61,13 @@ pub(crate) fn open_lake(project: &Project) -> Result<Lake, Failure> {
     Ok(Lake::open(&LakeConfig { url: project.lake_url(), options })?)
 }
 
+/// Returns what statements may not read or write as files, wherever it lies.
+fn closed_paths(project: &Project) -> Vec<PathBuf> {
+    let mut closed = vec![project.audit_key(), project.audit_first_key(), project.audit_heads()];
+    closed.extend(project.lake_folder().into_iter().chain(project.catalog_file()));
+    closed
+}
+
 fn engine_config(project: &Project) -> Result<EngineConfig, Failure> {
     Ok(EngineConfig {
         memory_limit_bytes: usize::try_from(project.memory_limit_bytes()).unwrap_or(usize::MAX),
@@ -69,7 +79,7 @@ fn engine_config(project: &Project) -> Result<EngineConfig, Failure> {
         base_dir: std::env::current_dir().context("the current folder cannot be read")?,
         read_paths: project.read_paths(),
         write_paths: project.write_paths(),
-        closed_paths: project.lake_folder().into_iter().chain(project.catalog_file()).collect(),
+        closed_paths: closed_paths(project),
         version: VERSION.to_owned(),
     })
 }

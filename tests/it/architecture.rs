@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "causeway-openlineage",
         ],
     ),
-    ("causeway-system", &["causeway-all", "causeway-core", "causeway-engine", "causeway-model"]),
+    ("causeway-system", &["causeway-all", "causeway-audit", "causeway-core", "causeway-engine", "causeway-model"]),
     ("causeway-jobs", &["causeway-core", "causeway-engine", "causeway-lake", "causeway-model", "causeway-openlineage"]),
     ("causeway-runtime", &["causeway-features"]),
     (

@@ -38,6 +38,26 @@ impl Export {
         Self::parse(&bytes).map_err(|reason| AuditError::export_file(path, reason))
     }
 
+    /// Reads the last head of a file; none if there is no file, or no head in its last lines.
+    ///
+    /// # Errors
+    /// [`AuditError::ExportFile`] if it cannot be read or its last line is not one of its own.
+    pub fn last_head(path: &Path) -> Result<Option<SignedHead>> {
+        let failed = |error: std::io::Error| AuditError::export_file(path, error);
+        let mut file = match File::open(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(failed)?,
+        };
+        let start = file.metadata().map_err(failed)?.len().saturating_sub(LONGEST_LINE);
+        file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        // The first line may have begun before the part that was read.
+        let begin = if start == 0 { 0 } else { bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1) };
+        let export = Self::parse(bytes.get(begin..).unwrap_or_default());
+        Ok(export.map_err(|reason| AuditError::export_file(path, reason))?.heads.pop())
+    }
+
     /// Reads the content of a file; the error says which line is wrong.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let mut export = Self::default();

@@ -146,8 +146,7 @@ impl Verifier {
     /// # Errors
     /// The finding.
     pub fn finish(mut self, mut present: impl FnMut(&str, &str) -> Option<Digest>) -> Result<Summary, Finding> {
-        self.check_end()?;
-        let log = self.log.ok_or(Finding::record(0, Problem::Empty))?;
+        let log = self.check_end()?;
         let changed = self.covered().filter_map(|row| {
             let problem = compare(&row, present(row.table, row.key))?;
             Some(Finding::record(row.sequence, problem))
@@ -155,15 +154,28 @@ impl Verifier {
         if let Some(first) = changed.min_by_key(|finding| sequence_of(finding.place)) {
             return Err(first);
         }
-        Ok(Summary {
+        Ok(self.summary(log, self.covered.len()))
+    }
+
+    /// Ends the log where the catalog is not at hand: as [`Verifier::finish`], without the covered rows.
+    ///
+    /// # Errors
+    /// The finding.
+    pub fn finish_without_rows(mut self) -> Result<Summary, Finding> {
+        let log = self.check_end()?;
+        Ok(self.summary(log, 0))
+    }
+
+    fn summary(&self, log: LogId, n_rows: usize) -> Summary {
+        Summary {
             log,
             n_records: self.frontier.size(),
             root: self.frontier.root(),
             n_heads: self.heads.len(),
             n_signed: self.n_signed,
-            n_rows: self.covered.len(),
+            n_rows,
             key: *self.keys.current(),
-        })
+        }
     }
 
     /// Names what is wrong where the content says another number than its place.
@@ -233,10 +245,10 @@ impl Verifier {
 
     /// Checks that no signed head speaks of a size that the log does not reach. The missing records
     /// may hold rotations, so those of the export count too.
-    fn check_end(&mut self) -> Result<(), Finding> {
+    fn check_end(&mut self) -> Result<LogId, Finding> {
         let size = self.frontier.size();
         let Some((number, first)) = self.heads.get(self.n_checked) else {
-            return Ok(());
+            return self.log.ok_or(Finding::record(0, Problem::Empty));
         };
         let log = self.log.unwrap_or(*first.log());
         let unproven = Finding {

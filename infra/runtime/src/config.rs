@@ -19,6 +19,8 @@ pub struct Config {
     pub catalog: CatalogSection,
     /// What one process may use.
     pub limits: LimitsSection,
+    /// The signed heads of the audit log.
+    pub audit: AuditSection,
     /// Which files statements may touch.
     pub paths: PathsSection,
     /// What goes to standard error.
@@ -96,6 +98,27 @@ impl Default for LimitsSection {
             max_depth: 64,
             spill_dir: None,
         }
+    }
+}
+
+section! {
+    /// `[audit]`
+    AuditSection {
+        /// The key that signs the heads of the audit log, relative to the file. Only its owner may read
+        /// it. Beside it lies the log's first public key, `.pub`, which auditors need a copy of.
+        key: PathBuf,
+        /// Where signed heads go, relative to the file. A copy on another machine is what keeps the end
+        /// of the log from being cut off unnoticed.
+        heads: PathBuf,
+        /// A head is signed at the end of a command that recorded something, if the last one is older
+        /// than this. 0 signs one each time.
+        head_interval_seconds: u64,
+    }
+}
+
+impl Default for AuditSection {
+    fn default() -> Self {
+        Self { key: "audit.key".into(), heads: "audit.heads".into(), head_interval_seconds: 0 }
     }
 }
 

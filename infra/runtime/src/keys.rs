@@ -6,7 +6,9 @@ use std::path::Path;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use crate::{CatalogSection, Config, ConfigError, LakeSection, LimitsSection, LogSection, PathsSection, Result};
+use crate::{
+    AuditSection, CatalogSection, Config, ConfigError, LakeSection, LimitsSection, LogSection, PathsSection, Result,
+};
 
 /// One key with its default and its meaning, for the docs page.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +46,7 @@ fn meaning(section: &str, key: &str) -> String {
         "lake" => LakeSection::MEANINGS,
         "catalog" => CatalogSection::MEANINGS,
         "limits" => LimitsSection::MEANINGS,
+        "audit" => AuditSection::MEANINGS,
         "paths" => PathsSection::MEANINGS,
         "log" => LogSection::MEANINGS,
         _ => &[],

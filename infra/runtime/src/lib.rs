@@ -25,7 +25,9 @@ pub mod logging;
 mod machine;
 mod project;
 
-pub use config::{CatalogSection, Config, LakeSection, LimitsSection, LogFormat, LogSection, PathsSection};
+pub use config::{
+    AuditSection, CatalogSection, Config, LakeSection, LimitsSection, LogFormat, LogSection, PathsSection,
+};
 pub use discover::{CONFIG_FILE, CONFIG_VARIABLE, find_config};
 pub use error::{ConfigError, Result};
 pub use keys::{KeyDoc, key_docs};

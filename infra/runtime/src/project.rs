@@ -72,6 +72,21 @@ impl Project {
         Some(PathBuf::from(path.split('?').next().unwrap_or(path)))
     }
 
+    /// Returns the file of the key that signs heads of the audit log.
+    pub fn audit_key(&self) -> PathBuf {
+        self.folder.join(&self.config.audit.key)
+    }
+
+    /// Returns the file of the log's first public key.
+    pub fn audit_first_key(&self) -> PathBuf {
+        self.audit_key().with_extension("pub")
+    }
+
+    /// Returns the file that signed heads go to.
+    pub fn audit_heads(&self) -> PathBuf {
+        self.folder.join(&self.config.audit.heads)
+    }
+
     /// Returns the folder that sorts and joins spill to.
     pub fn spill_dir(&self) -> PathBuf {
         match &self.config.limits.spill_dir {

@@ -109,16 +109,25 @@ impl Engine {
     /// Any [`EngineError`]. A query's later failures come through its stream.
     pub async fn execute(&self, sql: &str, context: &StatementContext) -> Result<Outcome> {
         let parsed = parse_one(sql, &self.limits())?;
+        let outcome = self.execute_parsed(parsed, context).await;
+        if let Err(error) = &outcome {
+            self.turned_away(sql, context, error).await;
+        }
+        outcome
+    }
+
+    async fn execute_parsed(&self, parsed: Parsed, context: &StatementContext) -> Result<Outcome> {
+        let sql = &parsed.sql;
         match parsed.statement {
-            Statement::Query(query) => self.query(query, context).await.map(Outcome::Rows),
-            Statement::Explain(statement) => self.explain(*statement, context).await.map(Outcome::Rows),
+            Statement::Query(query) => self.query(sql, query, context).await.map(Outcome::Rows),
+            Statement::Explain(statement) => self.explain(sql, *statement, context).await.map(Outcome::Rows),
             Statement::Prepare { name, query } => {
                 self.0.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(name, query);
                 Ok(Outcome::Done(StepReport::nothing(parsed_kind())))
             }
             Statement::Execute { name, parameters } => {
                 let query = self.bind_parameters(&name, &parameters)?;
-                self.query(query, context).await.map(Outcome::Rows)
+                self.query(sql, query, context).await.map(Outcome::Rows)
             }
             statement => self.statement(Parsed { sql: parsed.sql, statement }, context).await,
         }
@@ -134,7 +143,11 @@ impl Engine {
     /// Any [`EngineError`]; the step is then recorded as failed.
     pub async fn run_step(&self, request: &StepRequest) -> Result<StepReport> {
         let parsed = parse_one(&request.sql, &self.limits())?;
-        Box::pin(Change::run(self, request, parsed)).await
+        let report = Box::pin(Change::run(self, request, parsed)).await;
+        if let Err(error) = &report {
+            self.turned_away(&request.sql, &request.context, error).await;
+        }
+        report
     }
 
     /// Records a step of a run that is over, if its commit has landed in the lake without being
@@ -205,11 +218,12 @@ impl Engine {
     }
 
     /// Plans and starts a query.
-    pub(crate) async fn query(&self, mut query: Box<Query>, context: &StatementContext) -> Result<Rows> {
+    async fn query(&self, sql: &str, mut query: Box<Query>, context: &StatementContext) -> Result<Rows> {
         let references = prepare(&mut query)?;
         let guard = self.guard(context).await?;
         let (state, _running) = self.session(context, &guard)?;
         let resolved = Arc::new(self.lookup(context, &state, &guard).resolve(&references).await?);
+        let admission = self.admit(sql, &references, &resolved, context);
         let (cancel, timeout) = (context.cancel.clone(), self.config().timeout);
         // Started where it was planned: it runs while the caller is still being told.
         self.planning(&state, &resolved, move |planning, handle| {
@@ -219,9 +233,10 @@ impl Engine {
             start(planning.state, planned.physical, cancel, timeout)
         })
         .await
+        .map(|rows| admission.before(rows))
     }
 
-    async fn explain(&self, mut statement: DfStatement, context: &StatementContext) -> Result<Rows> {
+    async fn explain(&self, sql: &str, mut statement: DfStatement, context: &StatementContext) -> Result<Rows> {
         let query = explained_query(&mut statement).ok_or_else(|| {
             EngineError::new(ErrorKind::Unsupported, "EXPLAIN takes a SELECT")
                 .with_hint("explain the query that the change is made of")
@@ -234,6 +249,7 @@ impl Engine {
             return Err(denied("EXPLAIN would show what your rights hide of a table")
                 .with_hint("ask someone who may read all of it"));
         }
+        let admission = self.admit(sql, &references, &resolved, context);
         let (cancel, timeout) = (context.cancel.clone(), self.config().timeout);
         self.planning(&state, &resolved, move |planning, handle| {
             let plan = planning.plan(statement).map_err(|error| EngineError::of_plan(&error))?;
@@ -242,6 +258,7 @@ impl Engine {
             start(planning.state, physical, cancel, timeout)
         })
         .await
+        .map(|rows| admission.before(rows))
     }
 
     /// Returns all that a user may do; `None` is the embedded mode's only user.

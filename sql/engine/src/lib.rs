@@ -16,6 +16,7 @@
 mod access;
 mod analyse;
 mod api;
+mod audit;
 mod call;
 mod change;
 mod dml;

@@ -164,7 +164,12 @@ fn parse_statement(parser: &mut DFParser<'_>) -> Result<Statement> {
     if is_keyword(&first, Keyword::GRANT) || is_keyword(&first, Keyword::REVOKE) {
         return Ok(Statement::Access(access::grant(parser).map_err(|error| syntax(&error.to_string()))?));
     }
-    classify(parser.parse_statement()?)
+    let statement = classify(parser.parse_statement()?)?;
+    // The options of CREATE USER end with the `;`, which the parser then takes for its own.
+    if parser.parser.get_current_token().token == Token::SemiColon {
+        parser.parser.prev_token();
+    }
+    Ok(statement)
 }
 
 fn is_keyword(token: &TokenWithSpan, keyword: Keyword) -> bool {

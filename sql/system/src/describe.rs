@@ -343,6 +343,25 @@ const RELATIONS: &[RelationDoc] = &[
         columns: COLUMN_LINEAGE_COLUMNS,
     },
     RelationDoc {
+        name: "audit",
+        summary: "The audit log: who did or tried what, and when. Auditors and admins see it.",
+        usage: None,
+        columns: &[
+            column("sequence", Kind::Integer, "the record's number"),
+            optional("time", Kind::Instant, "when it was recorded; NULL here and below if the record was damaged"),
+            optional("actor", Kind::Text, "who"),
+            optional("action", Kind::Text, "query, change, export, run, grant, user, policy, refused_attempt, …"),
+            optional("outcome", Kind::Text, "started (let through), succeeded, failed or refused"),
+            optional("code", Kind::Text, "the error's code"),
+            optional("run", Kind::Text, "the run"),
+            optional("step", Kind::Integer, "the step's id"),
+            optional("statement", Kind::Text, "the SHA-256 of the statement"),
+            column("objects", Kind::Texts, "what was touched, with its version"),
+            optional("facts", Kind::Text, "counts and privileges, as JSON"),
+            column("leaf_hash", Kind::Text, "the record's hash in the tree"),
+        ],
+    },
+    RelationDoc {
         name: "lineage_upstream",
         summary: "What a table or column came from: one row for each edge, nearest first.",
         usage: Some(

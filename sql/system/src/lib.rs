@@ -11,6 +11,7 @@
 //! each subject: datasets, runs, operators, lineage.
 
 mod access;
+mod audit;
 mod cells;
 mod datasets;
 mod describe;

@@ -14,7 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::question::Question;
 use crate::visible::visible;
-use crate::{RelationDoc, access, datasets, lineage, operators, runs, steps, tables};
+use crate::{RelationDoc, access, audit, datasets, lineage, operators, runs, steps, tables};
 
 /// Where the rows of a relation come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +33,7 @@ pub(crate) enum Source {
     TableLineage,
     ColumnLineage,
     Lineage(Question),
+    Audit,
 }
 
 impl Source {
@@ -52,6 +53,7 @@ impl Source {
             "row_policies" => Self::RowPolicies,
             "table_lineage" => Self::TableLineage,
             "column_lineage" => Self::ColumnLineage,
+            "audit" => Self::Audit,
             _ => return None,
         })
     }
@@ -72,6 +74,7 @@ impl Source {
             Self::TableLineage => tables::all(catalog).await,
             Self::ColumnLineage => lineage::newest(catalog).await,
             Self::Lineage(question) => lineage::rows(catalog, rights, question).await,
+            Self::Audit => audit::audit(catalog).await,
         }
     }
 }

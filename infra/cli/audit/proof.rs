@@ -1,0 +1,90 @@
+//! `causeway audit prove` and `causeway audit export`: what leaves the catalog.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use causeway_audit::{KeyChain, SignedHead};
+use causeway_model::Catalog;
+use causeway_runtime::Project;
+
+use super::log::{exported, first_key, sign};
+use super::open;
+use crate::app::App;
+use crate::errors::Failure;
+use crate::exit::Exit;
+use crate::terminal::{Tone, print};
+
+/// Records that are read at once.
+const BATCH: i64 = 2_000;
+
+/// Writes a document that proves a record.
+pub(super) fn prove(app: &App, record: u64, output: Option<&Path>) -> Result<Exit, Failure> {
+    let (project, catalog) = open(app)?;
+    let export = exported(&project.audit_heads())?;
+    let first = first_key(None, Some(&project.audit_first_key()))?;
+    let (head, rotations) = match export.heads.iter().rev().find(|head| head.size() > record) {
+        Some(head) => (head.clone(), export.rotations.clone()),
+        None => (sign_now(app, &project, catalog.as_ref())?, export.rotations),
+    };
+    let keys = KeyChain::new(first, leading_to(&head, &rotations));
+    let proof = app.wait(async { Ok(causeway_model::audit::prove(catalog.as_ref(), record, head, keys).await?) })?;
+    let document = proof.to_json()? + "\n";
+    match output {
+        Some(path) => {
+            std::fs::write(path, document).with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+        None => print(&document)?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// Returns the rotations up to the key of a head.
+fn leading_to(head: &SignedHead, rotations: &[causeway_audit::KeyRotation]) -> Vec<causeway_audit::KeyRotation> {
+    let last = rotations.iter().position(|rotation| rotation.new_key().id() == *head.key());
+    rotations.iter().take(last.map_or(0, |last| last + 1)).cloned().collect()
+}
+
+fn sign_now(app: &App, project: &Project, catalog: &dyn Catalog) -> Result<SignedHead, Failure> {
+    let state = app.wait(async { Ok(catalog.audit_state().await?) })?;
+    let state = state.ok_or_else(|| Failure::new(Exit::Failed, "the catalog has no audit log"))?;
+    sign(project, state)
+}
+
+/// Signs a head now, and writes all records if a file is named.
+pub(super) fn export(app: &App, records: Option<&Path>) -> Result<Exit, Failure> {
+    let (project, catalog) = open(app)?;
+    let head = sign_now(app, &project, catalog.as_ref())?;
+    if let Some(path) = records {
+        write_records(app, catalog.as_ref(), path).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    if app.terminal.json {
+        print(&format!("{}\n", head.to_json()?))?;
+        return Ok(Exit::Ok);
+    }
+    let signed = app.terminal.paint_output(Tone::Good, "signed");
+    print(&format!("{signed}: {} records, root {}\n", head.size(), head.root()))?;
+    app.terminal.note(&format!("the head is in {}; keep a copy on another machine", project.audit_heads().display()));
+    Ok(Exit::Ok)
+}
+
+/// Writes to a file beside the target first, so that it appears whole.
+fn write_records(app: &App, catalog: &dyn Catalog, path: &Path) -> anyhow::Result<()> {
+    let partial = path.with_extension("partial");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&partial)?);
+    let mut next = 0;
+    loop {
+        let batch = app
+            .wait(async { Ok(catalog.audit_records(next, BATCH).await?) })
+            .map_err(|failure| anyhow::anyhow!("{}", failure.message()))?;
+        let Some(last) = batch.last() else { break };
+        next = last.sequence + 1;
+        for record in &batch {
+            file.write_all(&record.content)?;
+            file.write_all(b"\n")?;
+        }
+    }
+    file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+    std::fs::rename(&partial, path)?;
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! `causeway audit rotate-key`.
+
+use anyhow::Context as _;
+use causeway_audit::{Action, KeyRotation, LogKey, PublicKey, Record, append_rotation};
+use causeway_model::Catalog;
+
+use super::log::{next_key, sign};
+use super::open;
+use crate::app::App;
+use crate::errors::Failure;
+use crate::exit::Exit;
+use crate::terminal::{Tone, print};
+
+/// Records that are read at once.
+const BATCH: i64 = 2_000;
+
+/// Replaces the key. Each step can be done again: the new key lies beside the old one until log and
+/// exported file know of it.
+pub(super) fn rotate(app: &App) -> Result<Exit, Failure> {
+    let (project, catalog) = open(app)?;
+    let (file, next) = (project.audit_key(), next_key(&project));
+    let old = LogKey::load_file(&file)?;
+    if !next.try_exists()? {
+        LogKey::generate()?.create_file(&next)?;
+    }
+    let new = LogKey::load_file(&next)?;
+    app.wait(async { hand_over(catalog.as_ref(), &old, &new.public(), &project).await })?;
+    std::fs::rename(&next, &file).with_context(|| format!("{} cannot be replaced", file.display()))?;
+    let state = app.wait(async { Ok(catalog.audit_state().await?) })?;
+    let state = state.ok_or_else(|| Failure::new(Exit::Failed, "the catalog has no audit log"))?;
+    sign(&project, state)?;
+    let done = app.terminal.paint_output(Tone::Good, "replaced");
+    print(&format!("{done}: key {} by {}\n", old.id(), new.id()))?;
+    Ok(Exit::Ok)
+}
+
+/// Says in the exported file and in the log that the old key hands over to the new one.
+async fn hand_over(
+    catalog: &dyn Catalog,
+    old: &LogKey,
+    new: &PublicKey,
+    project: &causeway_runtime::Project,
+) -> Result<(), Failure> {
+    let state = catalog.audit_state().await?;
+    let state = state.ok_or_else(|| Failure::new(Exit::Failed, "the catalog has no audit log"))?;
+    if is_recorded(catalog, new).await? {
+        return Ok(());
+    }
+    let rotation = KeyRotation::sign(state.log, old, new)?;
+    let known = super::log::exported(&project.audit_heads())?.rotations;
+    if !known.iter().any(|known| known.new_key() == new) {
+        append_rotation(&project.audit_heads(), &rotation)?;
+    }
+    catalog.record(rotation.event("admin")).await?;
+    Ok(())
+}
+
+async fn is_recorded(catalog: &dyn Catalog, new: &PublicKey) -> Result<bool, Failure> {
+    let mut next = 0;
+    loop {
+        let batch = catalog.audit_records(next, BATCH).await?;
+        let Some(last) = batch.last() else { return Ok(false) };
+        next = last.sequence + 1;
+        let mut records = batch.iter().filter_map(|record| Record::decode(&record.content).ok());
+        let is_this = |record: &Record| {
+            record.action() == Action::KeyRotation
+                && KeyRotation::from_record(record).is_some_and(|rotation| rotation.new_key() == new)
+        };
+        if records.any(|record| is_this(&record)) {
+            return Ok(true);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The audit log as an auditor meets it: through the command, across commands.
+
+use std::fs;
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::product::Product;
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+/// A lake with a table and a user who may read one column of it.
+fn lake() -> Product {
+    let lake = Product::init();
+    lake.ok(&[
+        "sql",
+        "-c",
+        "CREATE SCHEMA a; CREATE TABLE a.t AS SELECT 1 AS n, 2 AS secret; CREATE USER ann; \
+                            GRANT SELECT (n) ON a.t TO ann; CREATE USER eve; GRANT auditor TO eve",
+    ]);
+    lake
+}
+
+fn records(lake: &Product) -> Vec<Value> {
+    let text = lake.ok(&["audit", "tail", "-n", "1000", "--json"]);
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn last(lake: &Product) -> Value {
+    records(lake).pop().unwrap()
+}
+
+#[test]
+fn every_statement_leaves_a_record_and_no_value() {
+    let lake = lake();
+    lake.ok(&["sql", "-c", "SELECT n FROM a.t WHERE n < 4711", "--user", "ann"]);
+    let record = last(&lake);
+    assert_eq!((record["action"].as_str(), record["actor"].as_str()), (Some("query"), Some("ann")));
+    assert_eq!(record["objects"][1]["name"], "a.t");
+    assert_eq!(record["objects"][1]["version"], 0);
+    assert!(!record.to_string().contains("4711"), "{record}");
+    lake.ok(&["sql", "-c", "INSERT INTO a.t VALUES (3, 4711)"]);
+    let record = last(&lake);
+    assert_eq!((record["action"].as_str(), record["outcome"]["state"].as_str()), (Some("change"), Some("succeeded")));
+    assert!(!record.to_string().contains("4711"), "{record}");
+    lake.ok(&["audit", "verify"]);
+}
+
+#[test]
+fn what_is_turned_away_leaves_a_record_that_does_not_say_what_is_there() {
+    let lake = lake();
+    for (sql, refused) in [
+        ("SELECT secret FROM a.nothing", "CW0103"),
+        ("INSERT INTO a.t VALUES (1, 2)", "CW0109"),
+        ("SELECT * FROM read_csv('x.csv')", "CW0109"),
+        ("GRANT SELECT ON a.t TO ann", "CW0109"),
+    ] {
+        let output = lake.run(&["sql", "-c", sql, "--user", "ann"]);
+        assert_ne!(code(&output), 0, "{sql}");
+        let record = last(&lake);
+        assert_eq!(record["action"], "refused_attempt", "{sql}: {record}");
+        assert_eq!(
+            (record["actor"].as_str(), record["outcome"]["code"].as_str()),
+            (Some("ann"), Some(refused)),
+            "{sql}"
+        );
+    }
+    let key = lake.folder().join("audit.key");
+    for (path, refused) in [(key.to_str().unwrap(), "CW0107"), ("/etc/passwd", "CW0502")] {
+        lake.run(&["sql", "-c", &format!("SELECT * FROM read_csv('{path}')")]);
+        assert_eq!(last(&lake)["outcome"]["code"], refused);
+    }
+    lake.ok(&["audit", "verify"]);
+}
+
+#[test]
+fn a_pipeline_is_recorded_with_its_steps() {
+    let lake = Product::init();
+    let folder = lake.folder().join("p");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("pipeline.toml"), "name = \"p\"\n").unwrap();
+    fs::write(folder.join("t.sql"), "CREATE OR REPLACE TABLE p.t AS SELECT 1 AS n").unwrap();
+    lake.ok(&["sql", "-c", "CREATE SCHEMA p"]);
+    lake.ok(&["run", folder.to_str().unwrap()]);
+    let words: Vec<String> = records(&lake)
+        .iter()
+        .skip(2)
+        .map(|record| {
+            format!("{} {}", record["action"].as_str().unwrap(), record["outcome"]["state"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(words, ["run started", "change succeeded", "run succeeded"]);
+}
+
+#[test]
+fn a_catalog_that_was_set_back_is_found_out() {
+    let lake = lake();
+    let copy = lake.folder().join("copy");
+    fs::create_dir(&copy).unwrap();
+    let files = ["catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"];
+    for file in files.iter().filter(|file| lake.folder().join(file).try_exists().unwrap()) {
+        fs::copy(lake.folder().join(file), copy.join(file)).unwrap();
+    }
+    lake.ok(&["sql", "-c", "SELECT * FROM a.t"]);
+    lake.ok(&["sql", "-c", "SELECT * FROM a.t"]);
+    for file in files {
+        fs::remove_file(lake.folder().join(file)).ok();
+        fs::copy(copy.join(file), lake.folder().join(file)).ok();
+    }
+    let output = lake.run(&["audit", "verify"]);
+    assert_eq!(code(&output), 1, "{}", said(&output));
+    assert!(said(&output).contains("CW0708") && said(&output).contains("2 record(s) short"), "{}", said(&output));
+}
+
+#[test]
+fn a_proof_holds_without_the_lake() {
+    let lake = lake();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let proof = elsewhere.path().join("proof.json");
+    lake.ok(&["audit", "prove", "3", "-o", proof.to_str().unwrap()]);
+    let key = fs::read_to_string(lake.folder().join("audit.pub")).unwrap();
+    let check = |key: &str| {
+        let args = ["audit", "verify", "--offline", proof.to_str().unwrap(), "--first-key", key];
+        lake.command(&args).current_dir(elsewhere.path()).output().unwrap()
+    };
+    assert_eq!(code(&check(key.trim())), 0, "{}", said(&check(key.trim())));
+    assert_eq!(code(&check(&"0".repeat(64))), 1);
+    let text = fs::read_to_string(&proof).unwrap();
+    fs::write(&proof, text.replacen("admin", "adman", 1)).unwrap();
+    assert_eq!(code(&check(key.trim())), 1);
+    assert_eq!(code(&lake.run(&["audit", "prove", "4000"])), 1);
+}
+
+#[test]
+fn exported_records_are_checked_without_the_lake() {
+    let lake = lake();
+    let records = lake.folder().join("records.ndjson");
+    lake.ok(&["audit", "export", "--records", records.to_str().unwrap()]);
+    let found = lake.ok(&["audit", "verify", "--offline", records.to_str().unwrap()]);
+    assert!(found.contains("the audit log holds"), "{found}");
+    let text = fs::read_to_string(&records).unwrap();
+    let kept: Vec<&str> = text.lines().enumerate().filter(|(number, _)| *number != 2).map(|(_, line)| line).collect();
+    fs::write(&records, kept.join("\n")).unwrap();
+    let output = lake.run(&["audit", "verify", "--offline", records.to_str().unwrap()]);
+    assert_eq!(code(&output), 1);
+    assert!(said(&output).contains("record 2"), "{}", said(&output));
+}
+
+#[test]
+fn a_new_key_follows_from_the_old_one() {
+    let lake = lake();
+    let before = fs::read(lake.folder().join("audit.key")).unwrap();
+    lake.ok(&["audit", "rotate-key"]);
+    assert_ne!(fs::read(lake.folder().join("audit.key")).unwrap(), before);
+    lake.ok(&["sql", "-c", "SELECT 1"]);
+    lake.ok(&["audit", "rotate-key"]);
+    lake.ok(&["audit", "verify"]);
+    for record in ["0", "5"] {
+        let proof = lake.folder().join("proof.json");
+        lake.ok(&["audit", "prove", record, "-o", proof.to_str().unwrap()]);
+        lake.ok(&["audit", "verify", "--offline", proof.to_str().unwrap()]);
+    }
+    fs::write(lake.folder().join("audit.key"), before).unwrap();
+    fs::remove_file(lake.folder().join("audit.key")).unwrap();
+    let output = lake.run(&["sql", "-c", "SELECT 1"]);
+    assert_eq!(code(&output), 0);
+    assert!(said(&output).contains("not signed"), "{}", said(&output));
+}
+
+#[test]
+fn only_who_may_see_the_record_reads_the_log() {
+    let lake = lake();
+    for args in [&["audit", "tail"][..], &["audit", "verify"], &["audit", "prove", "0"]] {
+        let refused = lake.run(&[args, &["--user", "ann"]].concat());
+        assert_eq!(code(&refused), 4, "{}", said(&refused));
+        assert_eq!(code(&lake.run(&[args, &["--user", "eve"]].concat())), 0);
+    }
+    let rows = lake.run(&["sql", "--user", "eve", "-c", "SELECT * FROM a.t"]);
+    assert_ne!(code(&rows), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_key_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let lake = lake();
+    let key = lake.folder().join("audit.key");
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let output = lake.run(&["audit", "export"]);
+    assert_eq!(code(&output), 1);
+    assert!(said(&output).contains("CW0703") && said(&output).contains("chmod 600"), "{}", said(&output));
+}
