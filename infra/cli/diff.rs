@@ -11,7 +11,7 @@ use crate::args::{DiffOptions, LimitOptions};
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::record::Record;
-use crate::runs::find;
+use crate::runs::{Named, find};
 use crate::session::open_catalog;
 use crate::terminal::print;
 
@@ -26,10 +26,17 @@ pub(crate) fn diff(app: &App, options: &DiffOptions) -> Result<Exit, Failure> {
     let project = app.project(&LimitOptions::default())?;
     let comparison = app.wait(async {
         let catalog = open_catalog(&project).await?;
-        let record = Record::read(catalog.as_ref()).await?;
-        let named = (find(&record, &options.before)?, find(&record, &options.after)?);
-        let before = Side::new(catalog.as_ref(), &record, named.0).await?;
-        let after = Side::new(catalog.as_ref(), &record, named.1).await?;
+        let catalog = catalog.as_ref();
+        let named = [find(catalog, &options.before).await?, find(catalog, &options.after).await?];
+        let mut record = Record::default();
+        for side in &named {
+            match side {
+                Named::Run(run) => record.add_run(catalog, run).await?,
+                Named::Version(version) => record.add_upstream(catalog, version.id, None).await?,
+            }
+        }
+        let before = Side::new(catalog, &record, &named[0]).await?;
+        let after = Side::new(catalog, &record, &named[1]).await?;
         if before.is_of_versions != after.is_of_versions {
             return Err(Failure::usage("a run and a version of a table are not compared with each other")
                 .with_hint("name two runs, or two versions such as schema.table@3 schema.table@4"));

@@ -109,7 +109,7 @@ impl Question<'_> {
         if self.is_about_columns() {
             return columns::tree(terminal, catalog, &self.target, self.direction, depth).await;
         }
-        let record = Record::read(catalog).await?;
+        let record = Record::around(catalog, &self.target.version, self.direction, depth).await?;
         Ok(tables::tree(terminal, &record, &self.target, self.direction, depth))
     }
 
@@ -118,7 +118,7 @@ impl Question<'_> {
         if self.is_about_columns() {
             return graph::of_columns(catalog, &self.target, self.direction, depth).await;
         }
-        let record = Record::read(catalog).await?;
+        let record = Record::around(catalog, &self.target.version, self.direction, depth).await?;
         Ok(graph::of_tables(&record, &self.target, self.direction, depth))
     }
 

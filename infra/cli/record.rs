@@ -1,36 +1,121 @@
-//! Everything recorded, read once and found by id.
+//! What is recorded about a run, about what a version came from, or about everything; found by id.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use causeway_model::{Catalog, Dataset, DatasetId, DatasetVersion, Run, RunId, Step, StepId, StepState, VersionId};
+use causeway_model::{
+    Catalog, Dataset, DatasetId, DatasetVersion, Direction, Run, RunId, Step, StepId, StepState, VersionId,
+};
 
 use crate::errors::Failure;
 
-/// Everything recorded.
+/// A part of the record.
+#[derive(Default)]
 pub(crate) struct Record {
-    pub(crate) datasets: HashMap<DatasetId, Dataset>,
-    pub(crate) versions: HashMap<VersionId, DatasetVersion>,
-    /// In the order of their runs.
-    pub(crate) steps: Vec<Step>,
-    /// Newest first.
-    pub(crate) runs: Vec<Run>,
-    steps_by_id: HashMap<StepId, usize>,
-    runs_by_id: HashMap<RunId, usize>,
+    datasets: HashMap<DatasetId, Dataset>,
+    versions: HashMap<VersionId, DatasetVersion>,
+    steps: BTreeMap<StepId, Step>,
+    runs: HashMap<RunId, Run>,
+    /// The steps that made what others were up to date with.
+    makings: HashMap<StepId, StepId>,
 }
 
 impl Record {
-    /// Reads the catalog.
-    pub(crate) async fn read(catalog: &dyn Catalog) -> Result<Self, Failure> {
-        let steps = catalog.steps(None).await?;
-        let runs = catalog.runs(i64::MAX).await?;
-        Ok(Self {
-            datasets: catalog.datasets(true).await?.into_iter().map(|dataset| (dataset.id, dataset)).collect(),
-            versions: catalog.versions(None).await?.into_iter().map(|version| (version.id, version)).collect(),
-            steps_by_id: steps.iter().enumerate().map(|(index, step)| (step.id, index)).collect(),
-            runs_by_id: runs.iter().enumerate().map(|(index, run)| (run.id.clone(), index)).collect(),
-            steps,
-            runs,
-        })
+    /// Reads what lies around a version: all that it came from, or, since the record has no way from a
+    /// version to its readers, everything.
+    pub(crate) async fn around(
+        catalog: &dyn Catalog,
+        version: &DatasetVersion,
+        direction: Direction,
+        depth: Option<i64>,
+    ) -> Result<Self, Failure> {
+        let mut record = Self::default();
+        match direction {
+            Direction::Upstream => record.add_upstream(catalog, version.id, depth).await?,
+            Direction::Downstream => record.add_all(catalog).await?,
+        }
+        Ok(record)
+    }
+
+    async fn add_all(&mut self, catalog: &dyn Catalog) -> Result<(), Failure> {
+        self.steps.extend(catalog.steps(None).await?.into_iter().map(|step| (step.id, step)));
+        self.runs.extend(catalog.runs(i64::MAX).await?.into_iter().map(|run| (run.id.clone(), run)));
+        self.datasets.extend(catalog.datasets(true).await?.into_iter().map(|dataset| (dataset.id, dataset)));
+        self.versions.extend(catalog.versions(None).await?.into_iter().map(|version| (version.id, version)));
+        Ok(())
+    }
+
+    /// Reads the steps that a version came from, at most `depth` of them in a row.
+    pub(crate) async fn add_upstream(
+        &mut self,
+        catalog: &dyn Catalog,
+        version: VersionId,
+        depth: Option<i64>,
+    ) -> Result<(), Failure> {
+        let mut waiting = BTreeSet::from([version]);
+        let mut distance = 0;
+        while !waiting.is_empty() {
+            let mut next = BTreeSet::new();
+            for id in std::mem::take(&mut waiting) {
+                self.add_version(catalog, id).await?;
+                let step = self.versions.get(&id).and_then(|version| version.step);
+                let is_near = depth.is_none_or(|depth| distance <= depth);
+                if let Some(step) = step.filter(|step| is_near && !self.steps.contains_key(step)) {
+                    let step = self.add_step(catalog, step).await?;
+                    next.extend(step.inputs.iter().copied());
+                }
+            }
+            distance += 1;
+            waiting = next;
+        }
+        Ok(())
+    }
+
+    /// Reads a run with its steps, what they read and made, and who made what they read.
+    pub(crate) async fn add_run(&mut self, catalog: &dyn Catalog, run: &Run) -> Result<(), Failure> {
+        self.runs.insert(run.id.clone(), run.clone());
+        for step in catalog.steps(Some(&run.id)).await? {
+            let making = making(catalog, run, &step).await?;
+            self.add_step(catalog, step.id).await?;
+            if let Some(making) = making {
+                self.makings.insert(step.id, making);
+                self.add_step(catalog, making).await?;
+            }
+        }
+        for id in self.steps.values().flat_map(|step| step.inputs.clone()).collect::<BTreeSet<_>>() {
+            let maker = self.versions.get(&id).and_then(|version| version.step);
+            if let Some(maker) = maker.filter(|maker| !self.steps.contains_key(maker)) {
+                self.add_step(catalog, maker).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_step(&mut self, catalog: &dyn Catalog, id: StepId) -> Result<Step, Failure> {
+        if let Some(step) = self.steps.get(&id) {
+            return Ok(step.clone());
+        }
+        let step = catalog.step_by_id(id).await?;
+        for version in step.inputs.iter().chain(&step.outputs) {
+            self.add_version(catalog, *version).await?;
+        }
+        if !self.runs.contains_key(&step.run) {
+            self.runs.insert(step.run.clone(), catalog.run(&step.run).await?);
+        }
+        self.steps.insert(id, step.clone());
+        Ok(step)
+    }
+
+    async fn add_version(&mut self, catalog: &dyn Catalog, id: VersionId) -> Result<(), Failure> {
+        if self.versions.contains_key(&id) {
+            return Ok(());
+        }
+        let version = catalog.version_by_id(id).await?;
+        if let Entry::Vacant(place) = self.datasets.entry(version.dataset) {
+            place.insert(catalog.dataset_by_id(version.dataset).await?);
+        }
+        self.versions.insert(id, version);
+        Ok(())
     }
 
     /// Returns a version with its dataset.
@@ -46,37 +131,29 @@ impl Record {
 
     /// Returns the steps that read a version and made something of it.
     pub(crate) fn readers(&self, version: VersionId) -> impl Iterator<Item = &Step> {
-        self.steps.iter().filter(move |step| step.inputs.contains(&version) && !step.outputs.is_empty())
+        self.steps.values().filter(move |step| step.inputs.contains(&version) && !step.outputs.is_empty())
     }
 
     /// Returns a step by its id.
     pub(crate) fn step(&self, id: StepId) -> Option<&Step> {
-        self.steps_by_id.get(&id).map(|index| &self.steps[*index])
+        self.steps.get(&id)
     }
 
     /// Returns a run by its id.
     pub(crate) fn run(&self, id: &RunId) -> Option<&Run> {
-        self.runs_by_id.get(id).map(|index| &self.runs[*index])
+        self.runs.get(id)
     }
 
     /// Returns the steps of a run in order.
-    pub(crate) fn steps_of<'a>(&'a self, run: &'a RunId) -> impl Iterator<Item = &'a Step> {
-        self.steps.iter().filter(move |step| step.run == *run)
+    pub(crate) fn steps_of(&self, run: &RunId) -> Vec<&Step> {
+        let mut steps: Vec<&Step> = self.steps.values().filter(|step| step.run == *run).collect();
+        steps.sort_by_key(|step| (step.ordinal, step.id));
+        steps
     }
 
     /// Returns the step that made what a step was up to date with; of any other the step itself.
     pub(crate) fn making<'a>(&'a self, step: &'a Step) -> &'a Step {
-        if step.state != StepState::UpToDate {
-            return step;
-        }
-        let pipeline = |step: &Step| self.run(&step.run).and_then(|run| run.pipeline.as_ref());
-        let is_it = |made: &&Step| {
-            made.state == StepState::Succeeded
-                && made.name == step.name
-                && made.fingerprint == step.fingerprint
-                && pipeline(made) == pipeline(step)
-        };
-        self.steps.iter().filter(|made| made.id < step.id).rfind(is_it).unwrap_or(step)
+        self.makings.get(&step.id).and_then(|id| self.step(*id)).unwrap_or(step)
     }
 
     /// Names a version: `schema.table@3`, or the path of a file.
@@ -84,4 +161,26 @@ impl Record {
         self.version(id)
             .map_or_else(|| "unknown".to_owned(), |(dataset, version)| format!("{}@{}", dataset.name, version.version))
     }
+}
+
+/// Finds the step that made what a step was up to date with: mostly the last that succeeded.
+async fn making(catalog: &dyn Catalog, run: &Run, step: &Step) -> Result<Option<StepId>, Failure> {
+    let Some(pipeline) = run.pipeline.as_deref().filter(|_| step.state == StepState::UpToDate) else {
+        return Ok(None);
+    };
+    let is_it = |made: &Step| {
+        made.state == StepState::Succeeded
+            && made.name == step.name
+            && made.fingerprint == step.fingerprint
+            && made.id < step.id
+    };
+    if let Some(last) = catalog.last_success(pipeline, &step.name).await?.filter(is_it) {
+        return Ok(Some(last.id));
+    }
+    for made in catalog.steps(None).await?.into_iter().rev().filter(is_it) {
+        if catalog.run(&made.run).await?.pipeline.as_deref() == Some(pipeline) {
+            return Ok(Some(made.id));
+        }
+    }
+    Ok(None)
 }

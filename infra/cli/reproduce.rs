@@ -60,8 +60,9 @@ pub(crate) fn reproduce(app: &App, options: &ReproduceOptions) -> Result<Exit, F
         .with_hint("who may open the catalog may repeat; others ask an admin"));
     }
     let session = Session::open(app, &options.limits)?;
-    let record = app.wait(Record::read(session.catalog.as_ref()))?;
-    let (run, steps) = chosen(&record, options)?;
+    let named = app.wait(find(session.catalog.as_ref(), &options.run))?;
+    let record = app.wait(read(&session, &named))?;
+    let (run, steps) = chosen(&record, &named, options)?;
     let pipeline = pipeline(&session, options, run)?;
     let progress = StepProgress::new(app);
     let mut done = Vec::with_capacity(steps.len());
@@ -100,19 +101,34 @@ pub(crate) fn reproduce(app: &App, options: &ReproduceOptions) -> Result<Exit, F
     Ok(if outcome.reproduced { Exit::Ok } else { Exit::Failed })
 }
 
+/// Reads the run, or that of the step that made a version.
+async fn read(session: &Session, named: &Named) -> Result<Record, Failure> {
+    let catalog = session.catalog.as_ref();
+    let mut record = Record::default();
+    match named {
+        Named::Run(run) => record.add_run(catalog, run).await?,
+        Named::Version(version) => record.add_upstream(catalog, version.id, Some(1)).await?,
+    }
+    Ok(record)
+}
+
 /// Returns the run and those of its steps that shall be repeated. A version stands for the step that
 /// made it.
-fn chosen<'a>(record: &'a Record, options: &ReproduceOptions) -> Result<(&'a Run, Vec<&'a Step>), Failure> {
-    let (run, only) = match find(record, &options.run)? {
+fn chosen<'a>(
+    record: &'a Record,
+    named: &'a Named,
+    options: &ReproduceOptions,
+) -> Result<(&'a Run, Vec<&'a Step>), Failure> {
+    let (run, only) = match named {
         Named::Run(run) => (run, None),
-        Named::Version(id) => {
-            let step = record.maker(id);
+        Named::Version(version) => {
+            let step = record.maker(version.id);
             let run = step.and_then(|step| record.run(&step.run));
             let unmade = || Failure::usage(format!("no run made `{}`; it was read as it is", options.run));
             (run.ok_or_else(unmade)?, step.map(|step| step.name.as_str()))
         }
     };
-    let all: Vec<&Step> = record.steps_of(&run.id).collect();
+    let all = record.steps_of(&run.id);
     let wanted: Vec<&str> = options.step.iter().map(String::as_str).chain(only).collect();
     if let Some(unknown) = wanted.iter().find(|name| all.iter().all(|step| step.name != **name)) {
         let names = all.iter().map(|step| step.name.as_str());

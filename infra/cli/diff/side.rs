@@ -45,15 +45,15 @@ pub(super) struct Entry<'a> {
 
 impl<'a> Side<'a> {
     /// Collects the steps of a run, or those that a version came from.
-    pub(super) async fn new(catalog: &dyn Catalog, record: &'a Record, named: Named<'a>) -> Result<Self, Failure> {
+    pub(super) async fn new(catalog: &dyn Catalog, record: &'a Record, named: &Named) -> Result<Self, Failure> {
         let (keyed, run, version) = match named {
             Named::Run(run) => {
-                let steps = record.steps_of(&run.id).map(|step| (step.name.clone(), step));
+                let steps = record.steps_of(&run.id).into_iter().map(|step| (step.name.clone(), step));
                 (steps.collect::<Vec<_>>(), Some(run), None)
             }
-            Named::Version(id) => {
-                let run = record.maker(id).and_then(|step| record.run(&step.run));
-                (steps_behind(record, id), run, Some(record.name(id)))
+            Named::Version(version) => {
+                let run = record.maker(version.id).and_then(|step| record.run(&step.run));
+                (steps_behind(record, version.id), run, Some(record.name(version.id)))
             }
         };
         let mut side = Self {

@@ -24,7 +24,7 @@ pub(super) async fn lines(
     direction: Direction,
     depth: Option<i64>,
 ) -> Result<String, Failure> {
-    let record = Record::read(catalog.as_ref()).await?;
+    let record = Record::around(catalog.as_ref(), &target.version, direction, depth).await?;
     let mut steps: BTreeSet<StepId> =
         links(&record, target.version.id, direction, depth).into_iter().map(|link| link.step).collect();
     if direction == Direction::Upstream {

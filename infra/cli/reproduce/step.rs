@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::content::{Compared, compare};
 use super::instants::pinned;
-use super::scratch::{Scratch, begin_run, request};
+use super::scratch::{Given, Scratch, begin_run, request};
 use crate::errors::Failure;
 use crate::record::Record;
 use crate::session::Session;
@@ -137,7 +137,7 @@ impl Repeating<'_> {
     async fn outputs(&self, step: &Step) -> Result<Vec<Output>, Obstacle> {
         self.check_repeatable(step).await?;
         self.check_readable(step.inputs.iter().chain(&step.outputs)).await?;
-        let scratch = Scratch::new(self.session, self.record, &self.given(step)?).await?;
+        let scratch = Scratch::new(self.session, &self.given(step).await?).await?;
         if step.kind == "check" {
             self.check(&scratch, step).await?;
             return Ok(Vec::new());
@@ -209,19 +209,29 @@ impl Repeating<'_> {
     }
 
     /// Returns what was there for the step: its inputs, and the tables it changed as they were before.
-    fn given(&self, step: &Step) -> Result<BTreeSet<VersionId>, Obstacle> {
-        let mut given: BTreeSet<VersionId> = step.inputs.iter().copied().collect();
+    async fn given(&self, step: &Step) -> Result<Vec<Given>, Obstacle> {
+        let mut given: BTreeMap<VersionId, Given> = BTreeMap::new();
+        for (dataset, version) in step.inputs.iter().filter_map(|id| self.record.version(*id)) {
+            let maker = self.record.maker(version.id).cloned();
+            given.insert(version.id, Given { dataset: dataset.clone(), version: version.clone(), maker });
+        }
         if step.kind != "create_table" && step.kind != "create_view" {
-            given.extend(step.outputs.iter().filter_map(|output| self.before(*output)));
+            for (dataset, made) in step.outputs.iter().filter_map(|id| self.record.version(*id)) {
+                let versions = self.session.catalog.versions(Some(dataset.id)).await.map_err(Failure::from)?;
+                let earlier = versions.into_iter().filter(|version| version.version < made.version);
+                if let Some(version) = earlier.max_by_key(|version| version.version) {
+                    given.insert(version.id, Given { dataset: dataset.clone(), version, maker: None });
+                }
+            }
         }
         let mut names = BTreeMap::new();
-        for (dataset, _) in given.iter().filter_map(|id| self.record.version(*id)) {
+        for Given { dataset, .. } in given.values() {
             if *names.entry(&dataset.name).or_insert(dataset.id) != dataset.id {
                 let reason = format!("`{}` was dropped and made again while the step ran", dataset.name);
                 return Err(Obstacle::Reason(reason));
             }
         }
-        Ok(given)
+        Ok(given.into_values().collect())
     }
 
     /// Returns the version of a table that the step read as of an instant.
@@ -233,13 +243,6 @@ impl Repeating<'_> {
             dataset.name.to_string() == table && committed.is_ok_and(|committed| committed <= instant)
         });
         read.map(|(_, version)| version.version).max()
-    }
-
-    fn before(&self, output: VersionId) -> Option<VersionId> {
-        let (dataset, made) = self.record.version(output)?;
-        let earlier = self.record.versions.values();
-        let earlier = earlier.filter(|version| version.dataset == dataset.id && version.version < made.version);
-        earlier.max_by_key(|version| version.version).map(|version| version.id)
     }
 
     async fn compare(&self, scratch: &Scratch, step: &Step) -> Result<Vec<Output>, Obstacle> {
