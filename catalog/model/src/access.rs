@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::TableName;
+use crate::{Column, Dataset, DatasetPolicy, DatasetVersion, TableName};
 
 /// The roles that every catalog has.
 pub const BUILT_IN: [&str; 5] = ["admin", "analyst", "auditor", "operator", "steward"];
@@ -233,6 +233,32 @@ impl Rights {
             .filter_map(|grant| grant.column.clone())
             .collect();
         if columns.is_empty() { ReadableColumns::None } else { ReadableColumns::Some(columns) }
+    }
+
+    /// Returns the columns of a version of a table that may be read. Identifying columns of a protected
+    /// table are read by who was granted them by name, not by who may read the table or its schema.
+    pub fn readable_columns(&self, dataset: &Dataset, version: &DatasetVersion) -> ReadableColumns {
+        let all = self.readable(&dataset.name);
+        let hidden = |column: &Column| {
+            let identifying = column.identifying || dataset.policy.identifying.contains(&column.name);
+            identifying && !self.is_shown(&dataset.name, &dataset.policy, &column.name)
+        };
+        if all != ReadableColumns::All || !version.columns.iter().any(hidden) {
+            return all;
+        }
+        let shown = version.columns.iter().filter(|column| !hidden(column));
+        let shown: BTreeSet<String> = shown.map(|column| column.name.clone()).collect();
+        if shown.is_empty() { ReadableColumns::None } else { ReadableColumns::Some(shown) }
+    }
+
+    /// Returns true if an identifying column is not hidden by the protection of its table.
+    pub fn is_shown(&self, table: &TableName, policy: &DatasetPolicy, column: &str) -> bool {
+        let by_name = |grant: &Grant| {
+            grant.privilege == Privilege::Select
+                && grant.on == Securable::Table(table.clone())
+                && grant.column.as_deref() == Some(column)
+        };
+        !policy.protected || self.is_admin() || self.grants.iter().any(by_name)
     }
 
     /// Returns true if the whole of `on` is covered: a grant on a schema covers its tables.

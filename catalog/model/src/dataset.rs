@@ -56,6 +56,54 @@ pub struct DatasetPolicy {
     pub identifying: Vec<String>,
     /// The column that says whose row it is.
     pub subject_key: Option<String>,
+    /// Within what the subject key says who someone is: a hospital, a registry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_domain: Option<String>,
+    /// True if only admins drop it, replace it or take its rows out of the lake, and its identifying
+    /// columns are read only by who was granted them by name.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub protected: bool,
+    /// What of the above was said of the table itself, and so holds for new content too.
+    #[serde(skip_serializing_if = "Declared::is_empty")]
+    pub declared: Declared,
+}
+
+/// What was declared of a table (`ALTER TABLE … SET`), beside what its contract and inputs declare.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Declared {
+    /// Columns that identify a person.
+    pub identifying: Vec<String>,
+    /// The column that says whose row it is.
+    pub subject_key: Option<String>,
+}
+
+impl Declared {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl DatasetPolicy {
+    /// Returns the policy of the table's new content: `found` is what the content's contract or inputs
+    /// say, to which comes what was declared of the table, as far as it has these columns.
+    #[must_use]
+    pub fn renewed(&self, found: Self, columns: &[Column]) -> Self {
+        let is_there = |name: &&String| columns.iter().any(|column| column.name == **name);
+        let identifying: Vec<String> = self.declared.identifying.iter().filter(is_there).cloned().collect();
+        let subject_key = self.declared.subject_key.as_ref().filter(is_there).cloned();
+        let mut renewed = found;
+        for column in &identifying {
+            if !renewed.identifying.contains(column) {
+                renewed.identifying.push(column.clone());
+            }
+        }
+        renewed.subject_key = subject_key.clone().or(renewed.subject_key);
+        renewed.identity_domain = self.identity_domain.clone().or(renewed.identity_domain);
+        renewed.protected |= self.protected;
+        renewed.declared = Declared { identifying, subject_key };
+        renewed
+    }
 }
 
 /// One version of a dataset.
@@ -111,4 +159,51 @@ pub struct NewFile {
     pub n_bytes: i64,
     /// Its columns, as the header or the contract says.
     pub columns: Vec<Column>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    fn column(name: &str) -> Column {
+        Column {
+            name: name.to_owned(),
+            data_type: "text".to_owned(),
+            nullable: true,
+            unit: None,
+            meaning: None,
+            identifying: false,
+        }
+    }
+
+    #[test]
+    fn new_content_keeps_what_was_declared_of_columns_it_has() {
+        let table = DatasetPolicy {
+            identifying: names(&["name", "old", "derived"]),
+            subject_key: Some("patient".to_owned()),
+            identity_domain: Some("hospital".to_owned()),
+            protected: true,
+            declared: Declared { identifying: names(&["name", "old"]), subject_key: Some("patient".to_owned()) },
+        };
+        let found = DatasetPolicy { identifying: names(&["birth"]), ..DatasetPolicy::default() };
+        let renewed = table.renewed(found, &["name", "birth", "patient"].map(column));
+        assert_eq!(renewed.identifying, ["birth", "name"]);
+        assert_eq!(renewed.declared.identifying, ["name"]);
+        assert_eq!(renewed.subject_key.as_deref(), Some("patient"));
+        assert!(renewed.protected && renewed.identity_domain.is_some());
+        let without_key = table.renewed(DatasetPolicy::default(), &[column("birth")]);
+        assert_eq!((without_key.subject_key, without_key.identifying), (None, Vec::new()));
+    }
+
+    #[test]
+    fn a_policy_without_declarations_is_stored_as_before() {
+        let policy = DatasetPolicy { identifying: names(&["name"]), ..DatasetPolicy::default() };
+        let stored = serde_json::to_string(&policy).unwrap();
+        assert_eq!(stored, r#"{"identifying":["name"],"subject_key":null}"#);
+        assert_eq!(serde_json::from_str::<DatasetPolicy>(&stored).unwrap(), policy);
+    }
 }

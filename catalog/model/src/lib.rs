@@ -28,7 +28,7 @@ pub use access::{
 };
 pub use audit::AuditLog;
 pub use catalog::Catalog;
-pub use dataset::{Column, Dataset, DatasetKind, DatasetPolicy, DatasetVersion, NewFile};
+pub use dataset::{Column, Dataset, DatasetKind, DatasetPolicy, DatasetVersion, Declared, NewFile};
 pub use error::{CatalogError, Result};
 pub use ids::{DatasetId, RunId, StepId, TableName, VersionId};
 pub use lineage::{Direction, EdgeKind, EdgeSource, LineageEdge, LineageRow};

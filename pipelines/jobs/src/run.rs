@@ -380,8 +380,8 @@ fn in_the_way(step: &PipelineStep, done: &Done) -> Vec<String> {
 }
 
 fn changes_in_place(kind: StatementKind) -> bool {
-    use StatementKind::{CopyInto, Delete, Insert, Merge, Update};
-    matches!(kind, Insert | Update | Delete | Merge | CopyInto)
+    use StatementKind::{AlterTable, AlterView, CopyInto, Delete, Insert, Merge, Update};
+    matches!(kind, Insert | Update | Delete | Merge | CopyInto | AlterTable | AlterView)
 }
 
 fn bare_step(run: &RunId, step: &PipelineStep, ordinal: i64) -> NewStep {

@@ -77,6 +77,30 @@ impl Lake {
         table.commit(None, draft, marker).await
     }
 
+    /// Says anew which columns identify a person. The rows stay; files written from now on keep those
+    /// columns out of their statistics.
+    ///
+    /// # Errors
+    /// [`LakeError::TableNotFound`]; [`LakeError::Conflict`] (retryable) if another writer committed
+    /// since this call began.
+    pub async fn declare(&self, location: &str, options: &TableOptions, marker: &Marker) -> Result<Commit> {
+        let table = self.table(location)?;
+        let _pass = table.enter().await?;
+        let base = table.existing().await?;
+        if let Some(done) = table.committed(marker).await? {
+            return Ok(done);
+        }
+        let actions = properties::actions(location, &base.schema, options, Some(&base))?;
+        let draft = Draft {
+            operation: "SET TBLPROPERTIES",
+            n_rows: 0,
+            actions,
+            tolerates: Tolerates::Nothing,
+            behind_fence: false,
+        };
+        table.commit(Some(&base), draft, marker).await
+    }
+
     /// Adds the rows of `partitions`, each written by a task of its own, in one commit.
     ///
     /// Columns are matched by name. Other appends at the same time do not disturb this one.

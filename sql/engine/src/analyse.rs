@@ -54,6 +54,11 @@ impl Used {
                 Ok(())
             }
             Statement::CreateSchema { .. } | Statement::Execute { .. } | Statement::Access(_) => Ok(()),
+            Statement::Settings(settings) => {
+                self.reads.insert(settings.name.clone());
+                self.writes.push(settings.name.clone());
+                Ok(())
+            }
             Statement::Drop { names, .. } => {
                 self.writes.extend(names.iter().cloned());
                 Ok(())

@@ -50,6 +50,10 @@ pub enum StatementKind {
     CreateView,
     /// `CREATE SCHEMA`.
     CreateSchema,
+    /// `ALTER TABLE … SET`, `RESET`.
+    AlterTable,
+    /// `ALTER VIEW … SET`, `RESET`.
+    AlterView,
     /// `DROP TABLE`.
     DropTable,
     /// `DROP VIEW`.
@@ -93,6 +97,8 @@ impl StatementKind {
             Self::CreateTable => "create_table",
             Self::CreateView => "create_view",
             Self::CreateSchema => "create_schema",
+            Self::AlterTable => "alter_table",
+            Self::AlterView => "alter_view",
             Self::DropTable => "drop_table",
             Self::DropView => "drop_view",
             Self::Insert => "insert",

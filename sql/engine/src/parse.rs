@@ -10,9 +10,9 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use causeway_model::{PrincipalKind, TableName};
+use causeway_model::{DatasetKind, PrincipalKind, TableName};
 
-use crate::access::{self, AccessStatement};
+use crate::access::{self, AccessStatement, SettingsStatement};
 use crate::api::StatementKind;
 use crate::error::{EngineError, ErrorKind, Result, syntax};
 use crate::gate::{Limits, tokens};
@@ -39,6 +39,7 @@ pub(crate) enum Statement {
     Prepare { name: String, query: Box<Query> },
     Execute { name: String, parameters: Vec<Expr> },
     Access(AccessStatement),
+    Settings(SettingsStatement),
 }
 
 /// What to do when the name to create is taken.
@@ -81,6 +82,8 @@ impl Statement {
             Self::CopyInto(_) => StatementKind::CopyInto,
             Self::CopyTo(_) => StatementKind::CopyTo,
             Self::Access(statement) => statement.kind,
+            Self::Settings(SettingsStatement { kind: DatasetKind::View, .. }) => StatementKind::AlterView,
+            Self::Settings(_) => StatementKind::AlterTable,
         }
     }
 }
@@ -164,12 +167,25 @@ fn parse_statement(parser: &mut DFParser<'_>) -> Result<Statement> {
     if is_keyword(&first, Keyword::GRANT) || is_keyword(&first, Keyword::REVOKE) {
         return Ok(Statement::Access(access::grant(parser).map_err(|error| syntax(&error.to_string()))?));
     }
+    if is_keyword(&first, Keyword::ALTER) && sets(parser) {
+        return Ok(Statement::Settings(access::alter(parser).map_err(|error| syntax(&error.to_string()))?));
+    }
     let statement = classify(parser.parse_statement()?)?;
     // The options of CREATE USER end with the `;`, which the parser then takes for its own.
     if parser.parser.get_current_token().token == Token::SemiColon {
         parser.parser.prev_token();
     }
     Ok(statement)
+}
+
+/// Returns true for `ALTER TABLE t SET (` and `ALTER VIEW s.v RESET (`.
+fn sets(parser: &DFParser<'_>) -> bool {
+    let is = |position: usize, keyword| is_keyword(&parser.parser.peek_nth_token(position), keyword);
+    let settings = |position| {
+        (is(position, Keyword::SET) || is(position, Keyword::RESET))
+            && parser.parser.peek_nth_token(position + 1).token == Token::LParen
+    };
+    (is(1, Keyword::TABLE) || is(1, Keyword::VIEW)) && (settings(3) || settings(5))
 }
 
 fn is_keyword(token: &TokenWithSpan, keyword: Keyword) -> bool {
@@ -317,7 +333,7 @@ pub(crate) fn versioned() -> EngineError {
 fn unsupported(what: &str) -> EngineError {
     EngineError::new(ErrorKind::Unsupported, format!("{what} is not offered")).with_hint(
         "offered are SELECT, EXPLAIN, CREATE TABLE, CREATE VIEW, CREATE SCHEMA, DROP, INSERT, UPDATE, DELETE, MERGE, \
-         COPY INTO, COPY … TO, PREPARE, EXECUTE, GRANT, REVOKE, and CREATE and DROP of USER, ROLE and POLICY",
+         COPY INTO, COPY … TO, PREPARE, EXECUTE, ALTER … SET, GRANT, REVOKE, and CREATE and DROP of USER, ROLE and POLICY",
     )
 }
 

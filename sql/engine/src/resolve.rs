@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use causeway_lake::At;
-use causeway_model::{Column, Dataset, DatasetId, DatasetKind, DatasetVersion, NewFile, Rights, TableName, VersionId};
+use causeway_model::{
+    Column, Dataset, DatasetId, DatasetKind, DatasetPolicy, DatasetVersion, NewFile, ReadableColumns, Rights,
+    TableName, VersionId,
+};
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::TableReference;
 use datafusion::datasource::file_format::FileFormat as DfFileFormat;
@@ -53,6 +56,8 @@ pub(crate) struct Resolved {
     pub(crate) files: BTreeMap<String, FilePin>,
     /// How what is read is narrowed by the user's rights, by the reference its scans carry.
     pub(crate) narrowed: BTreeMap<String, String>,
+    /// The first protected table or view among what is read.
+    pub(crate) protected: Option<Dataset>,
     missing: Vec<TableName>,
     rights: Arc<Rights>,
 }
@@ -82,6 +87,7 @@ impl Lookup<'_> {
             views: Vec::new(),
             files: BTreeMap::new(),
             narrowed: BTreeMap::new(),
+            protected: None,
             missing: Vec::new(),
             rights: Arc::clone(&self.guard.rights),
         };
@@ -124,43 +130,40 @@ impl Lookup<'_> {
             }
             return Ok(());
         }
-        let (dataset, newest) = self.engine.catalog().newest(name).await?.unzip();
-        let Some((dataset, reading)) = self.readable(dataset).await? else {
+        let Some((dataset, newest)) = self.engine.catalog().newest(name).await? else {
             resolved.missing.push(name.clone());
             return Ok(());
         };
-        let newest = newest.flatten();
+        let (version, at) = match (newest_of(self.pinned, dataset.id), newest) {
+            (Some(pinned), _) => (pinned.clone(), At::Version(pinned.version)),
+            (None, Some(newest)) => {
+                let at = At::Recorded(newest.version);
+                (newest, at)
+            }
+            (None, None) => return Err(self.without_version(&dataset).await),
+        };
+        let Some(reading) = self.guard.reading(self.engine, &dataset, &version).await? else {
+            resolved.missing.push(name.clone());
+            return Ok(());
+        };
+        resolved.note_protection(&dataset);
         match dataset.kind {
             DatasetKind::View => {
                 self.add_view(&dataset, key, reading, resolved, depth).await?;
-                resolved.views.extend(newest.map(|version| version.id));
+                resolved.views.push(version.id);
                 Ok(())
             }
-            DatasetKind::Table => {
-                let (version, at) = match (newest_of(self.pinned, dataset.id), newest) {
-                    (Some(pinned), _) => (pinned.clone(), At::Version(pinned.version)),
-                    (None, Some(newest)) => {
-                        let at = At::Recorded(newest.version);
-                        (newest, at)
-                    }
-                    (None, None) => return Err(without_version(&dataset)),
-                };
-                self.add_pin(key, Pin { dataset, version }, &at, reading, resolved).await
-            }
+            DatasetKind::Table => self.add_pin(key, Pin { dataset, version }, &at, reading, resolved).await,
             DatasetKind::File => Ok(()),
         }
     }
 
-    /// Returns a dataset with what may be read of it; `None` if to the user it is not there.
-    async fn readable(&self, dataset: Option<Dataset>) -> Result<Option<(Dataset, Reading)>> {
-        let Some(dataset) = dataset else { return Ok(None) };
-        let reading = self.guard.reading(self.engine, &dataset.name, dataset.kind).await?;
-        Ok(reading.map(|reading| (dataset, reading)))
-    }
-
-    async fn newest(&self, dataset: &Dataset) -> Result<DatasetVersion> {
-        let newest = self.engine.catalog().latest_version(dataset.id).await?;
-        newest.ok_or_else(|| without_version(dataset))
+    /// Returns the error for a table without content; to who may not read it, it is not there.
+    async fn without_version(&self, dataset: &Dataset) -> EngineError {
+        if self.guard.rights.readable(&dataset.name) == ReadableColumns::None {
+            return self.engine.unknown_table(&dataset.name, &self.guard.rights).await;
+        }
+        EngineError::new(ErrorKind::NotFound, format!("table `{}` has no version", dataset.name))
     }
 
     async fn add_pin(
@@ -223,25 +226,29 @@ impl Lookup<'_> {
     }
 
     async fn add_version(&self, name: &TableName, moment: &Moment, resolved: &mut Resolved) -> Result<()> {
-        let dataset = self.engine.catalog().dataset(name).await?;
-        let Some((dataset, reading)) = self.readable(dataset).await? else {
-            return Err(self.engine.unknown_table(name, &self.guard.rights).await);
+        let rights = &self.guard.rights;
+        let found = self.engine.catalog().newest(name).await?;
+        let Some((dataset, newest)) = found.filter(|_| rights.readable(name) != ReadableColumns::None) else {
+            return Err(self.engine.unknown_table(name, rights).await);
         };
         let found = match moment {
             Moment::Version(version) => self.engine.catalog().version(dataset.id, *version).await?,
             Moment::Timestamp(instant) => self.engine.catalog().version_at(dataset.id, instant).await?,
         };
         let Some(version) = found else {
-            let newest = self.newest(&dataset).await?;
             let asked = match moment {
                 Moment::Version(version) => format!("version {version}"),
                 Moment::Timestamp(instant) => format!("version at {instant}"),
             };
+            let newest = newest.map_or(-1, |newest| newest.version);
             return Err(EngineError::new(ErrorKind::NotFound, format!("`{name}` has no {asked}")).with_hint(format!(
-                "its newest version is {}; SELECT * FROM system.dataset_versions lists all",
-                newest.version
+                "its newest version is {newest}; SELECT * FROM system.dataset_versions lists all"
             )));
         };
+        let Some(reading) = self.guard.reading(self.engine, &dataset, &version).await? else {
+            return Err(self.engine.unknown_table(name, rights).await);
+        };
+        resolved.note_protection(&dataset);
         let at = At::Version(version.version);
         self.add_pin(version_key(name, moment), Pin { dataset, version }, &at, reading, resolved).await
     }
@@ -271,10 +278,6 @@ impl Lookup<'_> {
         resolved.sources.insert(key, provider_as_source(Arc::new(table)));
         Ok(())
     }
-}
-
-fn without_version(dataset: &Dataset) -> EngineError {
-    EngineError::new(ErrorKind::NotFound, format!("table `{}` has no version", dataset.name))
 }
 
 /// Refuses a file that does not end as Parquet does: the reader below trusts the length it finds there.
@@ -325,13 +328,15 @@ impl Resolved {
         self.pins.iter().any(|(key, pin)| pin.dataset.id == dataset && self.narrowed.contains_key(key))
     }
 
-    /// Returns the subject key of each table that has one, by the reference its scans carry.
-    pub(crate) fn subject_keys(&self) -> BTreeMap<String, String> {
-        let keys = self
-            .pins
-            .iter()
-            .filter_map(|(key, pin)| pin.dataset.policy.subject_key.clone().map(|column| (key.clone(), column)));
-        keys.collect()
+    fn note_protection(&mut self, dataset: &Dataset) {
+        if dataset.policy.protected && self.protected.is_none() {
+            self.protected = Some(dataset.clone());
+        }
+    }
+
+    /// Returns the policy of each table that is read, by the reference its scans carry.
+    pub(crate) fn policies(&self) -> BTreeMap<String, DatasetPolicy> {
+        self.pins.iter().map(|(key, pin)| (key.clone(), pin.dataset.policy.clone())).collect()
     }
 
     /// Records the files and returns all inputs with the reference their scans carry.

@@ -55,6 +55,8 @@ pub(crate) async fn datasets(catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
         optional_integers(rows().map(|row| version(row).and_then(|version| version.n_files))),
         text_lists(rows().map(|row| &row.policy.identifying)),
         optional_texts(rows().map(|row| row.policy.subject_key.as_ref())),
+        optional_texts(rows().map(|row| row.policy.identity_domain.as_ref())),
+        booleans(rows().map(|row| row.policy.protected)),
         optional_texts(rows().map(|row| row.view_sql.as_ref())),
         instants(rows().map(|row| Some(row.created_at.as_str())))?,
         instants(rows().map(|row| version(row).map(|version| version.committed_at.as_str())))?,

@@ -151,6 +151,8 @@ const RELATIONS: &[RelationDoc] = &[
             optional("n_files", Kind::Integer, "data files of that version, if known"),
             column("identifying", Kind::Texts, "columns that identify a person"),
             optional("subject_key", Kind::Text, "the column that says whose row it is"),
+            optional("identity_domain", Kind::Text, "within what the subject key says who someone is, if declared"),
+            column("protected", Kind::Boolean, "true if only admins drop, replace or export it"),
             optional("view_sql", Kind::Text, "the query of a view"),
             column("created_at", Kind::Instant, "when it was made"),
             optional("changed_at", Kind::Instant, "when the newest version was recorded"),

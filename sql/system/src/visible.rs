@@ -5,11 +5,11 @@
 //! table with hidden ones would say how many), runs they started (an `operator`: all runs), and grants
 //! and policies of their own roles. Nobody else sees the audit log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use causeway_model::{Catalog, ReadableColumns, Rights, TableName};
+use causeway_model::{Catalog, DatasetPolicy, ReadableColumns, Rights, TableName};
 use datafusion::error::Result;
 
 use crate::provider::{Source, catalog_error};
@@ -35,12 +35,19 @@ struct Reader<'a> {
     rights: &'a Rights,
     own_runs: BTreeSet<String>,
     policed: BTreeSet<TableName>,
+    protected: BTreeMap<TableName, DatasetPolicy>,
 }
 
 impl<'a> Reader<'a> {
     /// Reads what the relation needs.
     async fn new(source: &Source, catalog: &dyn Catalog, rights: &'a Rights) -> Result<Self> {
-        let mut reader = Self { rights, own_runs: BTreeSet::new(), policed: BTreeSet::new() };
+        let mut reader =
+            Self { rights, own_runs: BTreeSet::new(), policed: BTreeSet::new(), protected: BTreeMap::new() };
+        if !rights.may_govern() {
+            let datasets = catalog.datasets(false).await.map_err(catalog_error)?;
+            let protected = datasets.into_iter().filter(|dataset| dataset.policy.protected);
+            reader.protected = protected.map(|dataset| (dataset.name, dataset.policy)).collect();
+        }
         match source {
             Source::Runs | Source::Steps | Source::OperatorRuns => {
                 let runs = catalog.runs(i64::MAX).await.map_err(catalog_error)?;
@@ -66,7 +73,7 @@ impl<'a> Reader<'a> {
             Source::Datasets | Source::DatasetVersions => {
                 row.is_null("dropped_at") && self.may_read_all(&row.table("name"))
             }
-            Source::Columns => rights.may_know_column(&row.table("dataset"), row.text("name")),
+            Source::Columns => self.knows_column(&row.table("dataset"), row.text("name")),
             Source::TableLineage | Source::ColumnLineage | Source::Lineage(_) => {
                 self.knows(row, "dataset", "column") && self.knows(row, "source_dataset", "source_column")
             }
@@ -82,7 +89,19 @@ impl<'a> Reader<'a> {
     /// Returns true if all of a table may be read, so that its counts and its text say nothing new.
     fn may_read_all(&self, table: &TableName) -> bool {
         self.rights.may_govern()
-            || (self.rights.readable(table) == ReadableColumns::All && !self.policed.contains(table))
+            || (self.rights.readable(table) == ReadableColumns::All
+                && !self.policed.contains(table)
+                && self.protected.get(table).is_none_or(|policy| {
+                    policy.identifying.iter().all(|column| self.rights.is_shown(table, policy, column))
+                }))
+    }
+
+    /// Returns true if a column may be known: protection hides identifying ones.
+    fn knows_column(&self, table: &TableName, column: &str) -> bool {
+        self.rights.may_know_column(table, column)
+            && self.protected.get(table).is_none_or(|policy| {
+                !policy.identifying.iter().any(|name| name == column) || self.rights.is_shown(table, policy, column)
+            })
     }
 
     /// Returns true if one side of an edge may be known; an unknown side says nothing.
@@ -93,11 +112,7 @@ impl<'a> Reader<'a> {
         // A schema's name has no dot.
         let (schema, table) = row.text(dataset).split_once('.').unwrap_or_default();
         let table = TableName::new(schema, table);
-        if row.is_null(column) {
-            self.rights.may_know(&table)
-        } else {
-            self.rights.may_know_column(&table, row.text(column))
-        }
+        if row.is_null(column) { self.rights.may_know(&table) } else { self.knows_column(&table, row.text(column)) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Names, kinds, drops.
 
 use super::fixtures::*;
-use crate::{Catalog, CatalogError, DatasetId, DatasetKind, DatasetPolicy, OutputVersion, StepOutcome};
+use crate::{Catalog, CatalogError, DatasetId, DatasetKind, DatasetPolicy, Declared, OutputVersion, StepOutcome};
 
 pub async fn a_fresh_catalog_is_empty(catalog: &dyn Catalog) {
     assert!(catalog.schemas().await.unwrap().is_empty());
@@ -131,7 +131,13 @@ pub async fn the_file_schema_takes_no_tables(catalog: &dyn Catalog) {
 }
 
 pub async fn a_policy_stays_until_another_is_set(catalog: &dyn Catalog) {
-    let policy = DatasetPolicy { identifying: vec!["name".into()], subject_key: Some("patient".into()) };
+    let policy = DatasetPolicy {
+        identifying: vec!["name".into()],
+        subject_key: Some("patient".into()),
+        identity_domain: Some("hospital".into()),
+        protected: true,
+        declared: Declared { identifying: vec!["name".into()], subject_key: None },
+    };
     let protected = OutputVersion { policy: Some(policy.clone()), ..table("clinical.p", 0, &["patient", "name"]) };
     done(catalog, "one", writes(vec![protected])).await;
     done(catalog, "two", writes(vec![table("clinical.p", 1, &["patient", "name"])])).await;

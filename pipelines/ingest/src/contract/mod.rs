@@ -144,6 +144,14 @@ impl Contract {
         DatasetPolicy {
             identifying: identifying.map(|column| column.name.clone()).collect(),
             subject_key: self.subject_key.clone(),
+            ..DatasetPolicy::default()
+        }
+    }
+
+    /// Declares further columns identifying; names of none are passed over.
+    pub fn declare_identifying(&mut self, names: &[String]) {
+        for column in &mut self.columns {
+            column.identifying |= names.contains(&column.name);
         }
     }
 
@@ -152,7 +160,7 @@ impl Contract {
     #[must_use]
     pub fn quarantine_policy(&self) -> DatasetPolicy {
         let identifying = if self.policy().identifying.is_empty() { vec![] } else { vec!["raw".to_owned()] };
-        DatasetPolicy { identifying, subject_key: None }
+        DatasetPolicy { identifying, ..DatasetPolicy::default() }
     }
 
     /// Returns the SHA-256 of the contract's content in hex; comments and layout do not count.

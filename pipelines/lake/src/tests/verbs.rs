@@ -17,6 +17,7 @@ on_both_stores!(
     a_marker_on_an_older_version_is_found,
     a_marker_is_found_behind_a_checkpoint,
     a_recorded_version_is_answered_from_memory,
+    a_declared_column_stays_out_of_later_statistics,
     columns_can_be_replaced_and_old_versions_read,
     time_travel_by_instant,
     counting_reads_no_file,
@@ -124,6 +125,20 @@ async fn a_recorded_version_is_answered_from_memory(home: &Home) {
     assert_eq!(lake.snapshot_at("u", &At::Recorded(1)).await.unwrap().n_rows(), 5);
     assert!(lake.drop_table("u").await.unwrap());
     assert!(lake.snapshot_at("u", &At::Recorded(1)).await.is_err(), "what this process has dropped is gone");
+}
+
+async fn a_declared_column_stays_out_of_later_statistics(home: &Home) {
+    let lake = &home.lake;
+    filled(lake, "t", 3).await;
+    let declared = lake.declare("t", &identifying(), &marker("declare")).await.unwrap();
+    assert_eq!((declared.version, declared.n_rows, declared.rows_written), (1, 3, 0));
+    assert_eq!(lake.declare("t", &identifying(), &marker("declare")).await.unwrap().version, 1, "once a marker");
+    home.another().append("t", streams(700..701), &marker("more")).await.unwrap();
+    let log = log_text(lake, "t").await;
+    assert!(log.contains("p0") && !log.contains("p700"), "{log}");
+    assert_eq!(latest(lake, "t").await.identifying(), ["patient"]);
+    let missing = lake.declare("u", &identifying(), &marker("declare")).await;
+    assert!(matches!(missing, Err(LakeError::TableNotFound { .. })), "{missing:?}");
 }
 
 async fn columns_can_be_replaced_and_old_versions_read(home: &Home) {

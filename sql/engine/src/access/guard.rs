@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use causeway_model::{DatasetKind, Privilege, ReadableColumns, Rights, RowPolicy, Securable, TableName};
+use causeway_model::{
+    Dataset, DatasetKind, DatasetVersion, Privilege, ReadableColumns, Rights, RowPolicy, Securable, TableName,
+};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::TableReference;
@@ -30,19 +32,19 @@ pub(crate) struct Reading {
 }
 
 impl Guard {
-    /// Returns what may be read of a table or view; `None` if to this user it is not there.
+    /// Returns what may be read of a version of a table or view; `None` if to this user it is not there.
     pub(crate) async fn reading(
         &self,
         engine: &Engine,
-        table: &TableName,
-        kind: DatasetKind,
+        dataset: &Dataset,
+        version: &DatasetVersion,
     ) -> Result<Option<Reading>> {
-        let columns = self.rights.readable(table);
+        let columns = self.rights.readable_columns(dataset, version);
         if columns == ReadableColumns::None {
             return Ok(None);
         }
-        let policies = match kind {
-            DatasetKind::Table if !self.rights.is_admin() => engine.catalog().row_policies(Some(table)).await?,
+        let policies = match dataset.kind {
+            DatasetKind::Table if !self.rights.is_admin() => engine.catalog().row_policies(Some(&dataset.name)).await?,
             _ => Vec::new(),
         };
         Ok(Some(Reading { columns, condition: self.rights.row_condition(&policies) }))
@@ -72,6 +74,14 @@ impl Guard {
             return Err(engine.unknown_table(table, &self.rights).await);
         }
         privileges.iter().try_for_each(|privilege| self.require(*privilege, &Securable::Table(table.clone())))
+    }
+
+    /// Checks that a protected table is not changed by other than an admin; `done` says what would be done.
+    pub(crate) fn require_unprotected(&self, dataset: Option<&Dataset>, done: &str) -> Result<()> {
+        match dataset.filter(|dataset| dataset.policy.protected && !self.rights.is_admin()) {
+            Some(dataset) => Err(denied(format!("`{}` is protected and is {done} by admins only", dataset.name))),
+            None => Ok(()),
+        }
     }
 
     /// Checks that the operators may be called.

@@ -12,8 +12,10 @@
 
 mod grammar;
 mod guard;
+mod settings;
 
 pub(crate) use grammar::{
     AccessStatement, create_policy, create_role, create_user, drop_policy, drop_principals, grant,
 };
 pub(crate) use guard::{Guard, Reading, condition, denied};
+pub(crate) use settings::{Setting, SettingsStatement, alter};

@@ -40,7 +40,7 @@ impl Change<'_> {
         let options = Options::read(copy)?;
         let base_dir = self.engine.base_dir(&self.request.context);
         let path = self.engine.readable(&copy.path, base_dir)?;
-        let contract = match &options.contract {
+        let mut contract = match &options.contract {
             Some(contract) => {
                 let path = self.engine.readable(contract, base_dir)?;
                 let text = std::fs::read_to_string(&path).map_err(|error| {
@@ -71,6 +71,10 @@ impl Change<'_> {
         }
         refuse_new_declarations(&quarantine, &contract.quarantine_policy())?;
         let file = self.register(&digest, &shown, &contract).await?;
+        if let (Mode::Overwrite, Some(dataset)) = (options.mode, &target.dataset) {
+            self.guard.require_unprotected(Some(dataset), "replaced")?;
+            contract.declare_identifying(&dataset.policy.declared.identifying);
+        }
         let contract_digest = contract.digest();
         if options.mode != Mode::Overwrite
             && self.engine.catalog().is_ingested(&copy.table, &digest.0, &contract_digest).await?
@@ -245,17 +249,15 @@ impl Load {
         outcome: &mut StepOutcome,
         target: &Target,
         commit: &Commit,
-        mut columns: Vec<Column>,
+        columns: Vec<Column>,
         declared: DatasetPolicy,
         edges: Vec<(String, EdgeSource, EdgeKind)>,
     ) {
         let output = outcome.outputs.len();
         let is_kept = self.mode != Mode::Overwrite || target.name == self.quarantine.name;
         let kept = target.dataset.as_ref().filter(|_| is_kept).map(|dataset| dataset.policy.clone());
-        let policy = kept.unwrap_or(declared);
-        for column in &mut columns {
-            column.identifying |= policy.identifying.contains(&column.name);
-        }
+        let mut described = Described { policy: kept.clone().unwrap_or(declared), columns };
+        described.renew(target.dataset.as_ref().filter(|_| kept.is_none()));
         let previous =
             target.newest.as_ref().filter(|_| self.mode != Mode::Overwrite || target.name == self.quarantine.name);
         let added = edges.into_iter().map(|(column, source, kind)| LineageEdge {
@@ -267,9 +269,9 @@ impl Load {
         });
         outcome.lineage.extend(added);
         if let Some(previous) = previous {
-            outcome.lineage.extend(kept_edges(previous, &columns, output));
+            outcome.lineage.extend(kept_edges(previous, &described.columns, output));
         }
-        outcome.outputs.push(output_version(target, commit, Described { columns, policy }, previous));
+        outcome.outputs.push(output_version(target, commit, described, previous));
     }
 
     /// Every column of the table is a column of the file, read as its type.

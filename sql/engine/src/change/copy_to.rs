@@ -5,7 +5,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use causeway_model::{DatasetKind, DatasetVersion, OutputVersion, Privilege, Securable, StepOutcome, TableName};
+use causeway_model::{
+    DatasetKind, DatasetPolicy, DatasetVersion, OutputVersion, Privilege, Securable, StepOutcome, TableName,
+};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::csv::WriterBuilder;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -34,7 +36,7 @@ pub(super) struct Export {
     shown: String,
     format: Format,
     version: i64,
-    subject_keys: BTreeMap<String, String>,
+    policies: BTreeMap<String, DatasetPolicy>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -52,17 +54,18 @@ impl Change<'_> {
         }
         self.guard.require(Privilege::Create, &Securable::Schema("file".to_owned()))?;
         let format = Format::of(copy)?;
-        let base_dir = self.engine.base_dir(&self.request.context);
-        let path = self.engine.writable(&copy.target, base_dir)?;
         let mut query = copy_source(copy)?;
         let references = prepare(&mut query)?;
         let resolved = self.resolve(&references, pinned).await?;
+        self.guard.require_unprotected(resolved.protected.as_ref(), "copied to files")?;
+        let base_dir = self.engine.base_dir(&self.request.context);
+        let path = self.engine.writable(&copy.target, base_dir)?;
         let planned = self.engine.plan(&self.state, &resolved, query, Box::new(Ok), true).await?;
         let inputs = resolved.register_files(self.engine).await?;
         let shown = self.engine.file_name(&path);
         let version = self.next_file_version(&shown).await?;
-        let subject_keys = resolved.subject_keys();
-        let export = Export { planned, path, shown, format, version, subject_keys };
+        let policies = resolved.policies();
+        let export = Export { planned, path, shown, format, version, policies };
         Ok(Prepared {
             inputs,
             views: resolved.views.clone(),
@@ -133,7 +136,7 @@ impl Export {
         n_bytes: u64,
     ) -> StepOutcome {
         let lineage = self.planned.lineage.clone().unwrap_or_default();
-        let described = describe(&self.planned.physical.schema(), &lineage, inputs, &self.subject_keys);
+        let described = describe(&self.planned.physical.schema(), &lineage, inputs, &self.policies);
         let n_rows = i64::try_from(rows).ok();
         StepOutcome {
             outputs: vec![OutputVersion {

@@ -1,9 +1,8 @@
 //! CREATE TABLE with columns, CREATE VIEW, CREATE SCHEMA, DROP: changes without rows.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use causeway_model::{DatasetKind, DatasetVersion, OutputVersion, Privilege, Securable, StepOutcome, TableName};
+use causeway_model::{DatasetKind, LineageEdge, OutputVersion, Privilege, Securable, StepOutcome, TableName};
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{CreateTable, Query, Statement as SqlStatement};
@@ -15,7 +14,7 @@ use crate::error::{EngineError, ErrorKind, Result};
 use crate::parse::{CreateMode, DEFAULT_SCHEMA};
 use crate::session::PlanningContext;
 
-use super::outcome::{describe, edges};
+use super::outcome::{Described, describe, edges};
 use super::target::{Target, check_column_names, check_schema};
 use super::{Change, Prepared, Task, operator_versions};
 
@@ -53,9 +52,12 @@ impl Change<'_> {
     pub(super) async fn create_view(&self, name: &TableName, create: CreateMode, query: &Query) -> Result<Prepared> {
         self.guard.require(Privilege::Create, &Securable::Schema(name.schema.clone()))?;
         check_schema(self.engine, &name.schema).await?;
-        if let Some(dataset) = self.engine.catalog().dataset(name).await? {
+        let there = self.engine.catalog().dataset(name).await?;
+        if let Some(dataset) = &there {
             match (dataset.kind, create) {
-                (DatasetKind::View, CreateMode::Replace) => {}
+                (DatasetKind::View, CreateMode::Replace) => {
+                    self.guard.require_unprotected(Some(dataset), "replaced")?;
+                }
                 (DatasetKind::View, CreateMode::Keep) => return Ok(Prepared::nothing()),
                 _ => {
                     return Err(EngineError::new(ErrorKind::AlreadyExists, format!("`{name}` exists already"))
@@ -69,7 +71,10 @@ impl Change<'_> {
         let planned = self.engine.plan(&self.state, &resolved, prepared_query, Box::new(Ok), true).await?;
         let inputs = resolved.register_files(self.engine).await?;
         let sql = query.to_string();
-        let outcome = self.view_outcome(name, sql, &planned, &inputs, &resolved.subject_keys());
+        let lineage = planned.lineage.clone().unwrap_or_default();
+        let mut described = describe(&planned.physical.schema(), &lineage, &inputs, &resolved.policies());
+        described.renew(there.as_ref());
+        let outcome = view_outcome(name, sql, described, edges(&lineage, &inputs, 0));
         Ok(Prepared {
             inputs,
             views: resolved.views.clone(),
@@ -78,38 +83,6 @@ impl Change<'_> {
             task: Task::Record(Box::new(outcome)),
             warnings: Vec::new(),
         })
-    }
-
-    fn view_outcome(
-        &self,
-        name: &TableName,
-        sql: String,
-        planned: &crate::plan::Planned,
-        inputs: &BTreeMap<String, DatasetVersion>,
-        subject_keys: &BTreeMap<String, String>,
-    ) -> StepOutcome {
-        let lineage = planned.lineage.clone().unwrap_or_default();
-        let described = describe(&planned.physical.schema(), &lineage, inputs, subject_keys);
-        let output = OutputVersion {
-            name: name.clone(),
-            kind: DatasetKind::View,
-            location: String::new(),
-            digest: Some(hex::encode(Sha256::digest(sql.as_bytes()))),
-            view_sql: Some(sql),
-            policy: Some(described.policy),
-            version: 0,
-            n_rows: None,
-            n_bytes: None,
-            n_files: None,
-            columns: described.columns,
-            previous: None,
-        };
-        StepOutcome {
-            outputs: vec![output],
-            schemas: (name.schema == DEFAULT_SCHEMA).then(|| DEFAULT_SCHEMA.to_owned()).into_iter().collect(),
-            lineage: edges(&lineage, inputs, 0),
-            ..StepOutcome::default()
-        }
     }
 
     pub(super) async fn create_schema(&self, name: &str, if_not_exists: bool) -> Result<Prepared> {
@@ -134,7 +107,10 @@ impl Change<'_> {
         for name in names {
             self.guard.require(Privilege::Create, &Securable::Schema(name.schema.clone()))?;
             match self.engine.catalog().dataset(name).await? {
-                Some(dataset) if dataset.kind == wanted => outcome.dropped.push(dataset.id),
+                Some(dataset) if dataset.kind == wanted => {
+                    self.guard.require_unprotected(Some(&dataset), "dropped")?;
+                    outcome.dropped.push(dataset.id);
+                }
                 Some(_) => {
                     let (is, verb) = if view { ("a table", "DROP TABLE") } else { ("a view", "DROP VIEW") };
                     return Err(
@@ -146,5 +122,28 @@ impl Change<'_> {
             }
         }
         Ok(Prepared { task: Task::Record(Box::new(outcome)), ..Prepared::nothing() })
+    }
+}
+
+fn view_outcome(name: &TableName, sql: String, described: Described, lineage: Vec<LineageEdge>) -> StepOutcome {
+    let output = OutputVersion {
+        name: name.clone(),
+        kind: DatasetKind::View,
+        location: String::new(),
+        digest: Some(hex::encode(Sha256::digest(sql.as_bytes()))),
+        view_sql: Some(sql),
+        policy: Some(described.policy),
+        version: 0,
+        n_rows: None,
+        n_bytes: None,
+        n_files: None,
+        columns: described.columns,
+        previous: None,
+    };
+    StepOutcome {
+        outputs: vec![output],
+        schemas: (name.schema == DEFAULT_SCHEMA).then(|| DEFAULT_SCHEMA.to_owned()).into_iter().collect(),
+        lineage,
+        ..StepOutcome::default()
     }
 }

@@ -17,6 +17,7 @@ mod definition;
 mod outcome;
 mod recover;
 mod rows;
+mod settings;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,7 @@ use crate::running::Running;
 use copy_into::Load;
 use copy_to::Export;
 use rows::Write;
+use settings::Declare;
 use target::Target;
 
 /// A changing statement on its way.
@@ -68,6 +70,7 @@ struct Prepared {
 enum Task {
     Write(Box<Write>),
     Load(Box<Load>),
+    Declare(Box<Declare>),
     Export(Box<Export>),
     /// A change of the catalog alone.
     Record(Box<StepOutcome>),
@@ -146,7 +149,7 @@ impl Change<'_> {
     async fn landed(&self, prepared: &Prepared) -> Result<Option<Commit>> {
         let Some(target) = &prepared.target else { return Ok(None) };
         let marker = match &prepared.task {
-            Task::Write(_) => self.marker(),
+            Task::Write(_) | Task::Declare(_) => self.marker(),
             Task::Load(load) => load.marker(self),
             Task::Export(_) | Task::Record(_) | Task::Nothing => return Ok(None),
         };
@@ -167,6 +170,7 @@ impl Change<'_> {
             Statement::CopyInto(copy) => self.copy_into(copy).await,
             Statement::CopyTo(copy) => self.copy_to(copy, pinned).await,
             Statement::Access(statement) => self.change_access(statement).await,
+            Statement::Settings(statement) => self.alter(statement).await,
             Statement::Query(_) | Statement::Explain(_) | Statement::Prepare { .. } | Statement::Execute { .. } => {
                 Err(EngineError::new(crate::error::ErrorKind::Plan, "a query changes nothing and cannot be a step")
                     .with_hint("store its result: CREATE OR REPLACE TABLE schema.table AS SELECT …"))
@@ -360,6 +364,7 @@ impl Change<'_> {
         match prepared.task {
             Task::Write(write) => write.perform(self, &prepared.inputs, prepared.target, landed).await,
             Task::Load(load) => load.perform(self, &prepared.inputs, prepared.target, landed.is_some()).await,
+            Task::Declare(declare) => declare.perform(self, prepared.target, landed).await,
             Task::Export(export) => export.perform(self, &prepared.inputs).await,
             Task::Record(outcome) => Ok(Done { outcome: *outcome, warnings: Vec::new() }),
             Task::Nothing => Ok(Done::default()),

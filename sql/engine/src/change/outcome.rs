@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use causeway_lake::Commit;
 use causeway_model::{
-    Column, DatasetKind, DatasetPolicy, DatasetVersion, EdgeKind, EdgeSource, LineageEdge, OutputVersion,
+    Column, Dataset, DatasetKind, DatasetPolicy, DatasetVersion, EdgeKind, EdgeSource, LineageEdge, OutputVersion,
 };
 use datafusion::arrow::datatypes::Schema;
 
@@ -21,33 +21,50 @@ pub(super) struct Described {
 }
 
 /// Describes the columns of a query's result. A column computed row by row from an identifying one
-/// is identifying, an unkeyed hash of it too; a copied column keeps its unit and meaning.
+/// is identifying, an unkeyed hash of it too; a copied column keeps its unit and meaning. What holds an
+/// identifying column of a protected table is protected.
 pub(super) fn describe(
     schema: &Schema,
     lineage: &PlanLineage,
     inputs: &BTreeMap<String, DatasetVersion>,
-    subject_keys: &BTreeMap<String, String>,
+    policies: &BTreeMap<String, DatasetPolicy>,
 ) -> Described {
-    let mut policy = DatasetPolicy::default();
+    let (mut policy, nothing) = (DatasetPolicy::default(), DatasetPolicy::default());
     let mut columns: Vec<Column> = schema.fields().iter().map(|field| column_of(field)).collect();
     for (column, (_, origins)) in columns.iter_mut().zip(&lineage.columns) {
         for origin in origins.iter().filter(|origin| origin.kind.is_direct()) {
             let OriginSource::Column { relation, column: name } = &origin.source else { continue };
             let Some(source) = source_column(inputs, relation, name) else { continue };
+            let of_source = pinned(policies, relation).unwrap_or(&nothing);
             if origin.kind == EdgeKind::Identity {
                 column.unit = column.unit.take().or_else(|| source.unit.clone());
                 column.meaning = column.meaning.take().or_else(|| source.meaning.clone());
-                if pinned(subject_keys, relation) == Some(name) {
-                    policy.subject_key.get_or_insert_with(|| column.name.clone());
+                if of_source.subject_key.as_ref() == Some(name) && policy.subject_key.is_none() {
+                    policy.subject_key = Some(column.name.clone());
+                    policy.identity_domain.clone_from(&of_source.identity_domain);
                 }
             }
-            column.identifying |= source.identifying && !is_count(origin.kind, source, column);
+            let identifies = source.identifying && !is_count(origin.kind, source, column);
+            column.identifying |= identifies;
+            policy.protected |= identifies && of_source.protected;
         }
         if column.identifying {
             policy.identifying.push(column.name.clone());
         }
     }
     Described { columns, policy }
+}
+
+impl Described {
+    /// Adds what was declared of the table that gets this new content.
+    pub(super) fn renew(&mut self, table: Option<&Dataset>) {
+        if let Some(table) = table {
+            self.policy = table.policy.renewed(std::mem::take(&mut self.policy), &self.columns);
+        }
+        for column in &mut self.columns {
+            column.identifying |= self.policy.identifying.contains(&column.name);
+        }
+    }
 }
 
 /// Finds what stands under a scan's reference; a table named without its schema is one of `main`.

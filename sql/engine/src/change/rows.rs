@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use causeway_lake::{Commit, Rewrite, TableOptions};
-use causeway_model::{DatasetVersion, Privilege, StepOutcome, TableName};
+use causeway_model::{DatasetPolicy, DatasetVersion, Privilege, StepOutcome, TableName};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::{Column as DfColumn, ScalarValue};
 use datafusion::execution::TaskContext;
@@ -31,7 +31,7 @@ use super::{Change, Done, Prepared, Task, operator_versions};
 pub(super) struct Write {
     planned: Planned,
     how: How,
-    subject_keys: BTreeMap<String, String>,
+    policies: BTreeMap<String, DatasetPolicy>,
     /// For UPDATE, DELETE and MERGE: counts the rows that change, and checks the join first.
     rewritten: Option<(Rewritten, Arc<Resolved>)>,
 }
@@ -108,7 +108,7 @@ impl Change<'_> {
         let columns = plan.schema().fields().iter().map(|field| (field.name().clone(), BTreeSet::new())).collect();
         let lineage = PlanLineage { columns, ..PlanLineage::default() };
         let planned = Planned { physical, lineage: Some(lineage) };
-        let write = Write { planned, how: How::Create, subject_keys: BTreeMap::new(), rewritten: None };
+        let write = Write { planned, how: How::Create, policies: BTreeMap::new(), rewritten: None };
         Ok(Prepared { target: Some(target), task: Task::Write(Box::new(write)), ..Prepared::nothing() })
     }
 
@@ -143,7 +143,7 @@ impl Change<'_> {
         let write = Write {
             planned,
             how,
-            subject_keys: resolved.subject_keys(),
+            policies: resolved.policies(),
             rewritten: rewritten.map(|rewritten| (rewritten, Arc::clone(&resolved))),
         };
         Ok(Prepared {
@@ -204,7 +204,7 @@ impl Write {
             return Err(EngineError::new(ErrorKind::Internal, "a write without a target"));
         };
         let schema = self.schema();
-        let mut described = describe(&schema, lineage, inputs, &self.subject_keys);
+        let mut described = describe(&schema, lineage, inputs, &self.policies);
         self.inherit(&target, &mut described)?;
         let changed = self.rows_changed(change).await?;
         let commit = match landed {
@@ -240,14 +240,17 @@ impl Write {
     /// Keeps what the table's earlier versions declared. An INSERT cannot make a column identifying:
     /// its values are already in the statistics of older files.
     fn inherit(&self, target: &Target, described: &mut Described) -> Result<()> {
-        let (How::Append(_) | How::Change(..), Some(dataset)) = (&self.how, &target.dataset) else { return Ok(()) };
+        let (How::Append(_) | How::Change(..), Some(dataset)) = (&self.how, &target.dataset) else {
+            described.renew(target.dataset.as_ref());
+            return Ok(());
+        };
         let declared = &dataset.policy.identifying;
         if let Some(new) = described.policy.identifying.iter().find(|column| !declared.contains(column)) {
             return Err(EngineError::new(
                 ErrorKind::Refused,
                 format!("column `{new}` of `{}` would receive values that identify a person, but is not declared identifying", target.name),
             )
-            .with_hint("make the table anew with CREATE OR REPLACE TABLE … AS, which declares the column"));
+            .with_hint(format!("ALTER TABLE {} SET (identifying = ({new}, …)) declares it", target.name)));
         }
         described.policy = dataset.policy.clone();
         for column in &mut described.columns {

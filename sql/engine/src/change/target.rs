@@ -26,6 +26,9 @@ impl Target {
         let engine = change.engine;
         change.guard.require(Privilege::Create, &Securable::Schema(name.schema.clone()))?;
         let target = Self::find(engine, name).await?;
+        if create == CreateMode::Replace {
+            change.guard.require_unprotected(target.dataset.as_ref(), "replaced")?;
+        }
         match (&target.dataset, create) {
             (Some(_), CreateMode::Fail) => {
                 Err(EngineError::new(ErrorKind::AlreadyExists, format!("table `{name}` exists already"))
