@@ -31,6 +31,12 @@ fn a_pipeline_leaves_the_same_record_in_either_catalog() {
     }
     let again = lakes[1].ok(&["run", recipe.to_str().unwrap()]);
     assert!(again.contains("nothing to do"), "{again}");
+    let compared = lakes[1].ok(&["diff", "clinical@-1", "clinical"]);
+    assert!(compared.contains("nothing differs that a result depends on"), "{compared}");
+    for lake in &lakes {
+        let repeated = lake.ok(&["reproduce", "clinical", "--step", "30_survival_by_sex"]);
+        assert!(repeated.contains("clinical.survival_by_sex@0: the same 208 rows"), "{repeated}");
+    }
 }
 
 #[test]

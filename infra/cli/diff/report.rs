@@ -16,9 +16,8 @@ pub(super) fn render(terminal: &Terminal, comparison: &Comparison) -> String {
     text.push('\n');
     if comparison.same {
         let _ = writeln!(text, "{}", paint(Tone::Good, "nothing differs that a result depends on"));
-        let again = named(comparison, &[Verdict::Again]);
-        if !again.is_empty() {
-            let _ = writeln!(text, "done again over the same inputs: {}", again.join(", "));
+        if let Some(again) = named(comparison, Verdict::Again) {
+            let _ = writeln!(text, "done again over the same inputs: {again}");
         }
         return text;
     }
@@ -89,17 +88,24 @@ fn follows(terminal: &Terminal, comparison: &Comparison, text: &mut String) {
         let _ = writeln!(text, "  {}  {}", terminal.paint_output(Tone::Name, &step.step), results.join(", "));
     }
     for (verdict, words) in [(Verdict::Again, "done again over the same inputs"), (Verdict::Same, "the same making")] {
-        let names = named(comparison, &[verdict]);
-        if !names.is_empty() {
-            heading(text, &format!("{words} ({})", names.len()));
-            let _ = writeln!(text, "  {}", names.join(", "));
+        if let Some(names) = named(comparison, verdict) {
+            heading(text, words);
+            let _ = writeln!(text, "  {names}");
         }
     }
 }
 
-fn named<'a>(comparison: &'a Comparison, verdicts: &[Verdict]) -> Vec<&'a str> {
-    let steps = comparison.steps.iter().filter(|step| verdicts.contains(&step.verdict));
-    steps.map(|step| step.step.as_str()).collect()
+/// Names the steps of a verdict; their checks are counted.
+fn named(comparison: &Comparison, verdict: Verdict) -> Option<String> {
+    let all = comparison.steps.iter().filter(|step| step.verdict == verdict).map(|step| step.step.as_str());
+    let (checks, steps): (Vec<&str>, Vec<&str>) = all.partition(|name| name.contains(" check "));
+    let mut parts: Vec<String> = steps.into_iter().map(str::to_owned).collect();
+    match checks.len() {
+        0 => {}
+        1 => parts.push("1 check".to_owned()),
+        n_checks => parts.push(format!("{n_checks} checks")),
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn described(label: &Label) -> String {

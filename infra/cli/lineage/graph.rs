@@ -11,6 +11,7 @@ use crate::errors::Failure;
 use crate::record::Record;
 
 /// Versions of tables and what flows between them.
+#[derive(Default)]
 pub(super) struct Graph {
     pub(super) tables: Vec<Table>,
     pub(super) edges: Vec<Edge>,
@@ -109,7 +110,7 @@ fn read(step: &causeway_model::Step, input: VersionId) -> Vec<Link> {
 
 /// Makes the graph of tables.
 pub(super) fn of_tables(record: &Record, target: &Target, direction: Direction, depth: Option<i64>) -> Graph {
-    let mut graph = Graph { tables: Vec::new(), edges: Vec::new() };
+    let mut graph = Graph::default();
     let mut places = HashMap::new();
     let mut place = |graph: &mut Graph, id: VersionId| -> usize {
         *places.entry(id).or_insert_with(|| {
@@ -140,7 +141,7 @@ pub(super) async fn of_columns(
     depth: Option<i64>,
 ) -> Result<Graph, Failure> {
     let rows = catalog.lineage(target.version.id, target.column.as_deref(), direction, depth).await?;
-    let mut builder = Builder { graph: Graph { tables: Vec::new(), edges: Vec::new() }, ..Builder::default() };
+    let mut builder = Builder::default();
     let name = target.dataset.name.to_string();
     let table = builder.table(catalog, Some((&name, target.version.version))).await?;
     builder.graph.tables[table].is_target = true;
@@ -155,23 +156,13 @@ pub(super) async fn of_columns(
 }
 
 /// A graph of columns as it grows.
+#[derive(Default)]
 struct Builder {
     graph: Graph,
     tables: HashMap<(String, i64), usize>,
     /// All columns of each table, with their types.
     columns: HashMap<usize, Vec<(String, String)>>,
     edges: BTreeMap<(Port, Port), usize>,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            graph: Graph { tables: Vec::new(), edges: Vec::new() },
-            tables: HashMap::new(),
-            columns: HashMap::new(),
-            edges: BTreeMap::new(),
-        }
-    }
 }
 
 impl Builder {
