@@ -18,6 +18,8 @@ pub(crate) struct Record {
     runs: HashMap<RunId, Run>,
     /// The steps that made what others were up to date with.
     makings: HashMap<StepId, StepId>,
+    /// The versions whose rows a step kept and added to.
+    kept: HashMap<StepId, Vec<VersionId>>,
 }
 
 impl Record {
@@ -102,8 +104,30 @@ impl Record {
         if !self.runs.contains_key(&step.run) {
             self.runs.insert(step.run.clone(), catalog.run(&step.run).await?);
         }
+        self.add_kept(catalog, &step).await?;
         self.steps.insert(id, step.clone());
         Ok(step)
+    }
+
+    /// Finds what an `INSERT` or a load added to. The step does not read it; its lineage says so.
+    async fn add_kept(&mut self, catalog: &dyn Catalog, step: &Step) -> Result<(), Failure> {
+        if !matches!(step.kind.as_str(), "insert" | "copy_into") {
+            return Ok(());
+        }
+        for output in &step.outputs {
+            let Some((dataset, _)) = self.version(*output).map(|(dataset, version)| (dataset.clone(), version)) else {
+                continue;
+            };
+            let name = dataset.name.to_string();
+            let edges = catalog.lineage(*output, None, Direction::Upstream, Some(1)).await?;
+            let own = edges.iter().find(|edge| edge.source_dataset.as_ref() == Some(&name));
+            let Some(number) = own.and_then(|edge| edge.source_version) else { continue };
+            if let Some(version) = catalog.version(dataset.id, number).await? {
+                self.kept.entry(step.id).or_default().push(version.id);
+                self.versions.insert(version.id, version);
+            }
+        }
+        Ok(())
     }
 
     async fn add_version(&mut self, catalog: &dyn Catalog, id: VersionId) -> Result<(), Failure> {
@@ -154,6 +178,11 @@ impl Record {
     /// Returns the step that made what a step was up to date with; of any other the step itself.
     pub(crate) fn making<'a>(&'a self, step: &'a Step) -> &'a Step {
         self.makings.get(&step.id).and_then(|id| self.step(*id)).unwrap_or(step)
+    }
+
+    /// Returns the versions whose rows a step kept and added to.
+    pub(crate) fn kept(&self, step: &Step) -> &[VersionId] {
+        self.kept.get(&step.id).map_or(&[], Vec::as_slice)
     }
 
     /// Names a version: `schema.table@3`, or the path of a file.

@@ -37,6 +37,7 @@ causeway sql -c "SELECT sex, n_rows, n_events, round(expected, 4) AS expected, r
 causeway sql -c "SELECT \"column\", reason, count(*) AS n_rows FROM clinical.lung_nutrition_quarantine GROUP BY 1, 2 ORDER BY 1, 2"
 causeway sql -c "SELECT * FROM nightly.overview ORDER BY domain"
 causeway lineage clinical.survival_by_sex --upstream --columns
+causeway reproduce clinical.survival_by_sex@0
 
 echo
 echo "a second run finds everything up to date:"

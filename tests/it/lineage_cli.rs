@@ -176,6 +176,21 @@ fn the_same_runs_do_not_differ_and_changes_are_told_from_what_follows() {
 }
 
 #[test]
+fn an_insert_depends_on_the_rows_it_adds_to() {
+    let lake = Product::init();
+    for statement in ["CREATE TABLE t AS SELECT 1 AS n", "INSERT INTO t SELECT 2 AS n", "INSERT INTO t SELECT 2 AS n"] {
+        lake.ok(&["-q", "sql", "-c", statement]);
+    }
+    let output = lake.run(&["diff", "main.t@1", "main.t@2", "--json"]);
+    let insert = step(&json(&output), "main.t").clone();
+    assert_eq!(insert["causes"].as_array().unwrap().len(), 1, "{insert}");
+    let kept = &insert["causes"][0];
+    assert_eq!(kept["what"], "rows kept of main.t");
+    assert!(kept["before"].as_str().unwrap().starts_with("@0") && kept["after"].as_str().unwrap().starts_with("@1"));
+    assert_eq!(code(&output), 1);
+}
+
+#[test]
 fn runs_are_named_by_id_prefix_pipeline_and_version() {
     let study = Study::new();
     study.run();

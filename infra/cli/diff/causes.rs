@@ -188,14 +188,16 @@ impl Comparing<'_> {
         StepComparison { step: key.to_owned(), verdict, causes, through, sql, results }
     }
 
-    /// Lists the inputs whose versions differ, by name.
+    /// Lists the inputs, and the versions added to, that differ, by name.
     fn changed_inputs(&self, before: &Entry<'_>, after: &Entry<'_>) -> Vec<(String, Vec<VersionId>, Vec<VersionId>)> {
         let mut names: BTreeMap<String, (Vec<VersionId>, Vec<VersionId>)> = BTreeMap::new();
         for (entry, is_after) in [(before, false), (after, true)] {
-            for id in &entry.made.inputs {
-                let name = self.record.version(*id).map_or_else(String::new, |(dataset, _)| dataset.name.to_string());
-                let versions = names.entry(name).or_default();
-                (if is_after { &mut versions.1 } else { &mut versions.0 }).push(*id);
+            let read = entry.made.inputs.iter().map(|id| (*id, "input"));
+            let kept = self.record.kept(entry.made).iter().map(|id| (*id, "rows kept of"));
+            for (id, how) in read.chain(kept) {
+                let name = self.record.version(id).map_or_else(String::new, |(dataset, _)| dataset.name.to_string());
+                let versions = names.entry(format!("{how} {name}")).or_default();
+                (if is_after { &mut versions.1 } else { &mut versions.0 }).push(id);
             }
         }
         names
@@ -207,10 +209,10 @@ impl Comparing<'_> {
 
     fn changed_input(&self, name: &str, before: &[VersionId], after: &[VersionId]) -> Option<Difference> {
         let describe = |ids: &[VersionId]| match ids {
-            [] => "not read".to_owned(),
+            [] => "none".to_owned(),
             ids => ids.iter().map(|id| self.described(*id)).collect::<Vec<_>>().join(", "),
         };
-        Difference::of(format!("input {name}"), describe(before), describe(after))
+        Difference::of(name, describe(before), describe(after))
     }
 
     /// Says which version; of a file its content, of a table who made it.
