@@ -9,6 +9,8 @@ mod catalogs;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod denied;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod killed;

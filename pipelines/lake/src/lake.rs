@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 use datafusion::execution::SendableRecordBatchStream;
+use object_store::ObjectStore;
 
 use crate::error::{LakeError, Result};
 use crate::location;
@@ -44,6 +45,15 @@ impl Lake {
     /// [`LakeError::Config`] for a URL or setting that is not understood or not safe.
     pub fn open(config: &LakeConfig) -> Result<Self> {
         Ok(Self::of_root(store::open(config)?))
+    }
+
+    /// Opens a lake on a store whose root is the lake's root.
+    ///
+    /// # Errors
+    /// [`LakeError::Internal`] if plans cannot name the store.
+    pub fn on(store: Arc<dyn ObjectStore>) -> Result<Self> {
+        let url = store::plan_url(&uuid::Uuid::now_v7().to_string())?;
+        Ok(Self::of_root(Root { store, url }))
     }
 
     pub(crate) fn of_root(root: Root) -> Self {

@@ -29,6 +29,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::access::Barrier;
 use crate::error::EngineError;
 use crate::node::OperatorNode;
 use crate::running::{CancelOnDrop, Running};
@@ -36,7 +37,7 @@ use crate::running::{CancelOnDrop, Running};
 /// Batches that may wait between the plan and the operator, for each input partition.
 const BATCHES_IN_FLIGHT: usize = 16;
 
-/// Plans operator nodes.
+/// Plans operator nodes and barriers.
 #[derive(Debug, Default)]
 pub(crate) struct OperatorQueryPlanner;
 
@@ -62,7 +63,7 @@ impl ExtensionPlanner for OperatorExtension {
         _state: &dyn Session,
         _context: &datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let Some(node) = node.as_any().downcast_ref::<OperatorNode>() else { return Ok(None) };
+        let Some(node) = node.as_any().downcast_ref::<OperatorNode>() else { return Ok(Barrier::plan(node, inputs)) };
         let exec = OperatorExec::new(node.factory, &node.literals, &node.operator, inputs.to_vec())?;
         Ok(Some(Arc::new(exec)))
     }

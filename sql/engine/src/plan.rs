@@ -7,6 +7,7 @@ use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::runtime::Handle;
 
+use crate::access::Barrier;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::lineage::{ExtensionLineage, PlanLineage, plan_lineage};
 use crate::node::OperatorNode;
@@ -31,15 +32,18 @@ impl Planned {
             .analyzer()
             .execute_and_check(plan, state.config_options(), |_, _| {})
             .map_err(|error| EngineError::of_plan(&error))?;
-        let lineage = with_lineage.then(|| plan_lineage(&analysed, &operator_lineage));
+        let lineage = with_lineage.then(|| plan_lineage(&analysed, &extension_lineage));
         let optimised = state.optimizer().optimize(analysed, state, |_, _| {})?;
         let physical = handle.block_on(state.query_planner().create_physical_plan(&optimised, state))?;
         Ok(Self { physical, lineage })
     }
 }
 
-/// Returns what an operator's spec says about its columns.
-fn operator_lineage(node: &dyn UserDefinedLogicalNode) -> Option<ExtensionLineage> {
+/// Returns what an operator's spec says about its columns, or a barrier about those it hands on.
+fn extension_lineage(node: &dyn UserDefinedLogicalNode) -> Option<ExtensionLineage> {
+    if let Some(barrier) = node.as_any().downcast_ref::<Barrier>() {
+        return Some(barrier.lineage());
+    }
     let node = node.as_any().downcast_ref::<OperatorNode>()?;
     Some(ExtensionLineage { columns: node.operator.column_lineage(), indirect: node.operator.indirect_lineage() })
 }

@@ -12,6 +12,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::TableSource;
 
+use super::barrier::Barrier;
 use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::parse::parse_query;
@@ -129,6 +130,7 @@ impl Reading {
             }
             _ => "*".to_owned(),
         };
+        let is_policed = self.condition.is_some();
         let condition = self.condition.map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
         let query = parse_query(&format!("SELECT {list} FROM {}{condition}", reference(key)))?;
         let (state, tables) = (Arc::clone(state), [(key.clone(), source)].into());
@@ -138,7 +140,9 @@ impl Reading {
                     .with_hint("a steward can DROP POLICY and create it anew")
             })
         });
-        Ok(provider_as_source(Arc::new(ViewTable::new(plan.await?, None))))
+        let plan = plan.await?;
+        let plan = if is_policed { Barrier::before(plan) } else { plan };
+        Ok(provider_as_source(Arc::new(ViewTable::new(plan, None))))
     }
 }
 

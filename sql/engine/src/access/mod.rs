@@ -10,10 +10,12 @@
 //! A table that a user may not read is resolved as if it were not there, so that neither an error nor
 //! a hint says whether it is.
 
+mod barrier;
 mod grammar;
 mod guard;
 mod settings;
 
+pub(crate) use barrier::Barrier;
 pub(crate) use grammar::{
     AccessStatement, create_policy, create_role, create_user, drop_policy, drop_principals, grant,
 };
