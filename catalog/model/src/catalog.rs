@@ -5,9 +5,9 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::{
-    AuditLog, Dataset, DatasetId, DatasetVersion, Direction, Grant, LineageRow, NewFile, NewRun, NewStep, OperatorUse,
-    Principal, Result, Rights, RowPolicy, Run, RunId, RunState, Step, StepId, StepOutcome, StepState, TableName,
-    VersionId,
+    AuditLog, Change, ChangeRecord, Dataset, DatasetId, DatasetVersion, Direction, Failure, Grant, LineageRow, NewFile,
+    NewRun, NewStep, OperatorUse, OutboxStatus, Principal, Result, Rights, RowPolicy, Run, RunId, RunState, Step,
+    StepId, StepOutcome, StepState, TableName, VersionId,
 };
 
 /// The record of datasets, runs and lineage. What changes it is a record of its [`AuditLog`] too, in
@@ -131,6 +131,38 @@ pub trait Catalog: AuditLog + Send + Sync + Debug {
 
     /// Lists the row policies of one table, or of all, by table and name.
     async fn row_policies(&self, table: Option<&TableName>) -> Result<Vec<RowPolicy>>;
+
+    /// Lists the changes that wait to be told, in the order in which they happened, at most `limit`.
+    /// Each call that starts, resumes, ends or skips a run or step records its change in its own
+    /// transaction. Changes of a run with a held one are left out.
+    async fn pending_changes(&self, limit: i64) -> Result<Vec<Change>>;
+
+    /// Records that changes were told; no harm if it is recorded already.
+    async fn changes_delivered(&self, ids: &[i64]) -> Result<()>;
+
+    /// Records why a change could not be told. `held` keeps it, and the later ones of its run, until
+    /// [`Catalog::release_changes`].
+    async fn change_failed(&self, id: i64, failure: &Failure, held: bool) -> Result<()>;
+
+    /// Lets held changes be tried again; returns how many runs had one.
+    async fn release_changes(&self) -> Result<u64>;
+
+    /// Lists the changes of one run, or of all, told or not, in the order in which they happened.
+    async fn changes(&self, run: Option<&RunId>) -> Result<Vec<ChangeRecord>>;
+
+    /// Counts what waits.
+    async fn outbox_status(&self) -> Result<OutboxStatus>;
+
+    /// Deletes changes that were told more than `days` ago, with `waiting` also those that wait as
+    /// long; at most `limit`. Returns how many are gone.
+    async fn forget_changes(&self, days: i64, waiting: bool, limit: i64) -> Result<u64>;
+
+    /// Takes the outbox for `holder` for some seconds, or on from now if it has it. Returns false
+    /// while somebody else has it: two who tell the changes of a run at once would mix their order.
+    async fn claim_outbox(&self, holder: &str, seconds: i64) -> Result<bool>;
+
+    /// Gives the outbox back; no harm if `holder` does not have it.
+    async fn yield_outbox(&self, holder: &str) -> Result<()>;
 
     /// Checks that the store answers and is sound; returns what it found, for `causeway doctor`.
     async fn check(&self) -> Result<String>;

@@ -5,6 +5,7 @@
 //!               ├── outputs        (dataset version ── columns)
 //!               ├── column edges   (output column <- input column, kind, masking)
 //!               └── operators      (version, options, seed, report)
+//! every transition of a run or step ── change (told to other tools, in its order)
 //! ```
 //!
 //! A step's outcome is recorded by one call, [`Catalog::complete_step`], in one transaction. No SQL
@@ -20,6 +21,7 @@ mod dataset;
 mod error;
 mod ids;
 mod lineage;
+mod outbox;
 mod run;
 
 pub use access::{
@@ -32,6 +34,7 @@ pub use dataset::{Column, Dataset, DatasetKind, DatasetPolicy, DatasetVersion, D
 pub use error::{CatalogError, Result};
 pub use ids::{DatasetId, RunId, StepId, TableName, VersionId};
 pub use lineage::{Direction, EdgeKind, EdgeSource, LineageEdge, LineageRow};
+pub use outbox::{Change, ChangeRecord, Failure, OutboxStatus, Transition};
 pub use run::{
     IngestedFile, NewRun, NewStep, OperatorUse, OutputVersion, Run, RunKind, RunState, Step, StepOutcome, StepState,
 };

@@ -2,10 +2,9 @@
 
 mod dataset;
 
-use causeway_model::{Run, RunKind};
+use causeway_model::{Run, RunKind, Transition};
 use uuid::Uuid;
 
-use crate::change::Transition;
 use crate::error::{OpenLineageError, Result};
 use crate::event::{Event, JobFacets, JobPart, RunEvent, RunFacets, RunPart, SCHEMA_URL};
 use crate::facet::Facet;

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use causeway_model::RunId;
+use causeway_model::{RunId, Transition};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid, Variant, Version};
 
-use crate::change::Transition;
 use crate::error::{OpenLineageError, Result};
 
 /// The identity of an event: the same run, transition and time have the same one, always. It

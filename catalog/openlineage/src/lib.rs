@@ -33,7 +33,6 @@
 //!
 //! What is emitted, and how things are called: `docs/openlineage.md`.
 
-mod change;
 mod delivery;
 mod emitter;
 mod error;
@@ -43,11 +42,12 @@ mod facets;
 mod ids;
 mod lineage;
 mod naming;
+mod outbox;
 mod reader;
 mod record;
 pub mod transport;
 
-pub use change::{Change, Failure, Transition};
+pub use causeway_model::{Change, Failure, Transition};
 pub use delivery::{Delivery, EventSource, Outbox, deliver};
 pub use emitter::{Emitter, Subject};
 pub use error::{OpenLineageError, Result};
@@ -55,5 +55,6 @@ pub use event::{Event, SCHEMA_URL};
 pub use facet::{FACETS, FacetKind, Holder};
 pub use ids::EventId;
 pub use naming::{DatasetName, Places};
+pub use outbox::CatalogOutbox;
 pub use reader::Reader;
 pub use record::{DatasetRecord, NominalTime, RunRecord, StepRecord};

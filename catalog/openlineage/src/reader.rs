@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use causeway_model::{
-    Catalog, CatalogError, Dataset, Direction, EdgeSource, LineageEdge, LineageRow, Step, StepId, VersionId,
+    Catalog, CatalogError, Change, Dataset, Direction, EdgeSource, LineageEdge, LineageRow, Step, StepId, Transition,
+    VersionId,
 };
 
-use crate::change::{Change, Transition};
 use crate::delivery::EventSource;
 use crate::emitter::{Emitter, Subject};
 use crate::error::Result;

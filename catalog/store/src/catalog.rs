@@ -13,15 +13,15 @@ use tokio::time::Instant;
 use causeway_audit::{Event, LogId, Node, NodeId, PublicKey};
 use causeway_model::audit::{AuditRecord, AuditState, CoveredRows};
 use causeway_model::{
-    AuditLog, Catalog, CatalogError, Dataset, DatasetId, DatasetVersion, Direction, Grant, LineageRow, NewFile, NewRun,
-    NewStep, OperatorUse, Principal, Result, Rights, RowPolicy, Run, RunId, RunState, Step, StepId, StepOutcome,
-    StepState, TableName, VersionId,
+    AuditLog, Catalog, CatalogError, Change, ChangeRecord, Dataset, DatasetId, DatasetVersion, Direction, Failure,
+    Grant, LineageRow, NewFile, NewRun, NewStep, OperatorUse, OutboxStatus, Principal, Result, Rights, RowPolicy, Run,
+    RunId, RunState, Step, StepId, StepOutcome, StepState, TableName, VersionId,
 };
 
 use crate::connection::Connection;
 use crate::error::{Result as StoreResult, StoreError};
 use crate::lineage::{self, Question};
-use crate::{access, audit, check, complete, datasets, files, runs, steps};
+use crate::{access, audit, check, complete, datasets, files, outbox, runs, steps};
 
 /// A catalog in a database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -255,6 +255,42 @@ impl<B: Backend> Catalog for SqlCatalog<B> {
 
     async fn row_policies(&self, table: Option<&TableName>) -> Result<Vec<RowPolicy>> {
         read_one!(self, |connection| access::policies(connection, table))
+    }
+
+    async fn pending_changes(&self, limit: i64) -> Result<Vec<Change>> {
+        read!(self, |connection| outbox::pending(connection, limit))
+    }
+
+    async fn changes_delivered(&self, ids: &[i64]) -> Result<()> {
+        write!(self, |connection| outbox::delivered(connection, ids))
+    }
+
+    async fn change_failed(&self, id: i64, failure: &Failure, held: bool) -> Result<()> {
+        write!(self, |connection| outbox::failed(connection, id, failure, held))
+    }
+
+    async fn release_changes(&self) -> Result<u64> {
+        write!(self, |connection| outbox::release(connection))
+    }
+
+    async fn changes(&self, run: Option<&RunId>) -> Result<Vec<ChangeRecord>> {
+        read!(self, |connection| outbox::list(connection, run))
+    }
+
+    async fn outbox_status(&self) -> Result<OutboxStatus> {
+        read!(self, |connection| outbox::status(connection))
+    }
+
+    async fn forget_changes(&self, days: i64, waiting: bool, limit: i64) -> Result<u64> {
+        write!(self, |connection| outbox::forget(connection, days, waiting, limit))
+    }
+
+    async fn claim_outbox(&self, holder: &str, seconds: i64) -> Result<bool> {
+        write!(self, |connection| outbox::claim(connection, holder, seconds))
+    }
+
+    async fn yield_outbox(&self, holder: &str) -> Result<()> {
+        write!(self, |connection| outbox::give_back(connection, holder))
     }
 
     async fn check(&self) -> Result<String> {

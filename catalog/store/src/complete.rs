@@ -2,11 +2,12 @@
 
 use causeway_model::{
     Dataset, DatasetId, DatasetKind, IngestedFile, OperatorUse, OutputVersion, StepId, StepOutcome, TableName,
-    VersionId,
+    Transition, VersionId,
 };
 
 use crate::connection::Connection;
 use crate::error::{Result, already_exists, invalid, not_found};
+use crate::outbox::{self, Told};
 use crate::write::{self, NewDataset, NewVersion};
 use crate::{access, audit, datasets, edges, steps};
 
@@ -46,6 +47,8 @@ pub(crate) async fn complete(
         write_ingested(connection, step, file).await?;
     }
     audit::step_completed(connection, step, outcome).await?;
+    let told = Told { attempt, transition: Transition::Complete, at: &now, failure: None };
+    outbox::step(connection, step, &told).await?;
     Ok(outputs)
 }
 

@@ -28,6 +28,7 @@ mod files;
 mod lineage;
 mod migrate;
 mod open;
+mod outbox;
 mod postgres;
 mod rows;
 mod runs;

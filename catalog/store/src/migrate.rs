@@ -36,6 +36,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../../migrations/0003_audit.postgres.sql"),
         },
     },
+    Migration {
+        name: "openlineage",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0004_openlineage.sqlite.sql"),
+            postgres: include_str!("../../migrations/0004_openlineage.postgres.sql"),
+        },
+    },
 ];
 
 const RECORD: Sql = Sql {

@@ -1,10 +1,10 @@
 //! Runs.
 
-use causeway_model::{NewRun, Run, RunId, RunState};
+use causeway_model::{NewRun, Run, RunId, RunState, Transition};
 
 use crate::connection::Connection;
 use crate::error::{Result, already_exists, invalid, not_found};
-use crate::{audit, rows, write};
+use crate::{audit, outbox, rows, write};
 
 macro_rules! select_run {
     ($rest:literal) => {
@@ -32,13 +32,18 @@ pub(crate) async fn begin(connection: &mut Connection, run: &NewRun) -> Result<(
         .bind(RunState::Running.name())
         .bind(&run.engine_version)
         .bind(&run.actor)
-        .bind(now)
+        .bind(&now)
         .execute()
         .await?;
-    audit::run_changed(connection, &run.id).await
+    audit::run_changed(connection, &run.id).await?;
+    outbox::run(connection, &run.id, Transition::Start, &now).await
 }
 
 pub(crate) async fn resume(connection: &mut Connection, run: &RunId) -> Result<()> {
+    if one(connection, run).await?.state != RunState::Running {
+        let now = write::now(connection).await?;
+        outbox::run(connection, run, Transition::Start, &now).await?;
+    }
     set_state(connection, run, RunState::Running, None).await
 }
 
@@ -47,7 +52,9 @@ pub(crate) async fn finish(connection: &mut Connection, run: &RunId, state: RunS
         return Err(invalid("a run ends as succeeded or failed, not as running"));
     }
     let now = write::now(connection).await?;
-    set_state(connection, run, state, Some(&now)).await
+    set_state(connection, run, state, Some(&now)).await?;
+    let ended = if state == RunState::Succeeded { Transition::Complete } else { Transition::Fail };
+    outbox::run(connection, run, ended, &now).await
 }
 
 pub(crate) async fn one(connection: &mut Connection, run: &RunId) -> Result<Run> {

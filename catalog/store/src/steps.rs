@@ -1,9 +1,10 @@
 //! Steps: started, failed, skipped, read. [`super::complete`] ends them well.
 
-use causeway_model::{CatalogError, NewStep, OperatorUse, RunId, Step, StepId, StepState, VersionId};
+use causeway_model::{CatalogError, NewStep, OperatorUse, RunId, Step, StepId, StepState, Transition, VersionId};
 
 use crate::connection::{Connection, Sql};
 use crate::error::{Result, already_exists, damaged, invalid, not_found};
+use crate::outbox::{self, Told};
 use crate::{audit, rows, runs, write};
 
 macro_rules! select_step {
@@ -59,13 +60,15 @@ pub(crate) async fn fail(
         )
         .bind(code)
         .bind(error)
-        .bind(now)
+        .bind(&now)
         .bind(step.0)
         .bind(attempt)
         .execute()
         .await?;
     check_was_running(connection, changed, step, attempt).await?;
-    audit::step_failed(connection, step, code).await
+    audit::step_failed(connection, step, code).await?;
+    let told = Told { attempt, transition: Transition::of_failure(code), at: &now, failure: Some((code, error)) };
+    outbox::step(connection, step, &told).await
 }
 
 /// Turns an update that met no running attempt into the error that says why.
@@ -151,18 +154,21 @@ async fn record(connection: &mut Connection, step: &NewStep, state: StepState) -
         .bind(&step.name)
         .fetch_optional()
         .await?;
-    let attempts: i64 = match &known {
-        Some(row) if rows::step_state(row.get("state")?)? == StepState::Succeeded => {
-            return Err(already_exists("step", &step.name));
-        }
-        Some(row) => row.get("attempt")?,
-        None => 0,
+    let (before, attempts) = match &known {
+        Some(row) => (Some(rows::step_state(row.get("state")?)?), row.get("attempt")?),
+        None => (None, 0),
     };
+    if before == Some(StepState::Succeeded) {
+        return Err(already_exists("step", &step.name));
+    }
     let attempt = attempts + i64::from(state == StepState::Running);
     let id = upsert(connection, step, &StepRow { run, state, attempt }).await?;
     pin_inputs(connection, id, &step.inputs).await?;
-    let stored = connection.query(select_step!("WHERE s.id = $1")).bind(id).fetch_one().await?;
-    rows::step(&stored)
+    let stored = rows::step(&connection.query(select_step!("WHERE s.id = $1")).bind(id).fetch_one().await?)?;
+    // What runs no more and was not ended was killed.
+    let killed = (before == Some(StepState::Running)).then_some(attempts);
+    outbox::step_begun(connection, &stored, killed).await?;
+    Ok(stored)
 }
 
 /// What the store adds to a [`NewStep`].

@@ -11,6 +11,7 @@ pub mod datasets;
 pub mod files;
 mod fixtures;
 pub mod lineage;
+pub mod outbox;
 pub mod runs;
 pub mod steps;
 pub mod versions;
@@ -173,6 +174,21 @@ macro_rules! catalog_contract {
                 an_edge_does_not_come_from_its_own_step,
                 lineage_of_what_is_not_there_is_not_found,
                 wide_lineage_is_whole;
+            outbox:
+                a_fresh_outbox_is_empty,
+                every_transition_waits_in_its_order,
+                a_change_carries_time_and_reason_of_its_transition,
+                a_cancelled_attempt_is_aborted,
+                a_killed_attempt_is_aborted_when_it_is_found,
+                resuming_an_open_run_is_no_change,
+                what_is_refused_leaves_no_change,
+                what_was_told_waits_no_more_and_stays,
+                a_limit_takes_the_oldest,
+                a_failure_is_kept_and_the_change_waits,
+                a_held_change_keeps_back_its_run_alone,
+                changes_are_listed_by_run,
+                old_changes_are_forgotten_once_told,
+                the_outbox_has_one_holder;
         }
     };
 }
@@ -180,13 +196,14 @@ macro_rules! catalog_contract {
 #[cfg(test)]
 mod tests {
     const LIST: &str = include_str!("mod.rs");
-    const CASES: [&str; 9] = [
+    const CASES: [&str; 10] = [
         include_str!("access.rs"),
         include_str!("audit.rs"),
         include_str!("completion.rs"),
         include_str!("datasets.rs"),
         include_str!("files.rs"),
         include_str!("lineage.rs"),
+        include_str!("outbox.rs"),
         include_str!("runs.rs"),
         include_str!("steps.rs"),
         include_str!("versions.rs"),

@@ -1,10 +1,10 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
+use causeway_model::Transition;
 use uuid::Uuid;
 
 use super::*;
-use crate::change::Transition;
 use crate::ids::EventId;
 
 /// An outbox, an event source and a receiver in memory, with faults to come.
@@ -19,19 +19,29 @@ struct World {
     sync_faults: Mutex<VecDeque<OpenLineageError>>,
     /// Recording a delivery fails: the process is killed between the two.
     forgetful: Mutex<bool>,
+    /// Somebody else has the outbox.
+    taken: Mutex<bool>,
 }
 
 #[async_trait]
 impl Outbox for World {
+    async fn claim(&self) -> Result<bool> {
+        Ok(!*self.taken.lock().unwrap())
+    }
+
+    async fn give_back(&self) -> Result<()> {
+        Ok(())
+    }
+
     async fn pending(&self, limit: usize) -> Result<Vec<Change>> {
         Ok(self.waiting.lock().unwrap().iter().take(limit).cloned().collect())
     }
 
-    async fn delivered(&self, id: i64) -> Result<()> {
+    async fn delivered(&self, ids: &[i64]) -> Result<()> {
         if *self.forgetful.lock().unwrap() {
             return Err(OpenLineageError::Internal("killed".into()));
         }
-        self.waiting.lock().unwrap().retain(|change| change.id != id);
+        self.waiting.lock().unwrap().retain(|change| !ids.contains(&change.id));
         Ok(())
     }
 
@@ -87,7 +97,7 @@ impl World {
     }
 
     async fn deliver(&self) -> Delivery {
-        deliver(self, self, self).await.unwrap()
+        deliver(self, self, self, None).await.unwrap()
     }
 
     /// The numbers of the changes received, in order.
@@ -117,9 +127,9 @@ fn refused() -> OpenLineageError {
     OpenLineageError::Refused("no".into())
 }
 
-/// Runs a future to its end: nothing here ever waits.
+/// Runs a future to its end.
 fn now<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap().block_on(future)
 }
 
 #[test]
@@ -166,7 +176,7 @@ fn wrong_settings_stop_it_without_blame_on_a_run() {
 fn what_was_sent_and_not_recorded_is_sent_again_under_the_same_identity() {
     let world = World::new("aa");
     *world.forgetful.lock().unwrap() = true;
-    assert!(now(deliver(&world, &world, &world)).is_err());
+    assert!(now(deliver(&world, &world, &world, None)).is_err());
     *world.forgetful.lock().unwrap() = false;
     assert_eq!(now(world.deliver()).n_delivered, 2);
     assert_eq!(world.received(), [1, 1, 2]);
@@ -195,4 +205,39 @@ fn what_was_buffered_before_a_fault_is_safe() {
 fn an_empty_outbox_is_no_work() {
     let delivery = now(World::default().deliver());
     assert_eq!((delivery.n_delivered, delivery.stopped.is_none()), (0, true));
+}
+
+#[test]
+fn what_somebody_else_sends_is_left_to_them() {
+    let world = World::new("ab");
+    *world.taken.lock().unwrap() = true;
+    let delivery = now(world.deliver());
+    assert!(delivery.elsewhere && delivery.stopped.is_none());
+    assert!(world.received().is_empty());
+}
+
+#[test]
+fn when_the_time_is_over_the_rest_waits() {
+    let world = World::new("ab");
+    let delivery = now(deliver(&world, &world, &world, Some(Duration::ZERO))).unwrap();
+    assert_eq!((delivery.n_delivered, delivery.stopped.map(|error| error.code())), (0, Some("CW0904")));
+    assert_eq!(world.waiting(), [1, 2]);
+}
+
+/// Takes nothing, and says nothing.
+struct Silent;
+
+#[async_trait]
+impl Transport for Silent {
+    async fn send(&self, _event: &Event) -> Result<()> {
+        std::future::pending().await
+    }
+}
+
+#[test]
+fn a_silent_receiver_costs_no_more_than_the_time() {
+    let world = World::new("ab");
+    let delivery = now(deliver(&world, &world, &Silent, Some(Duration::from_millis(20)))).unwrap();
+    assert!(delivery.stopped.is_some_and(|error| error.retryable()));
+    assert_eq!(*world.failed.lock().unwrap(), [(1, "CW0904")]);
 }

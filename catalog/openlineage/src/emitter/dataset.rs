@@ -1,9 +1,8 @@
 //! The datasets of a step's event.
 
-use causeway_model::{Column, DatasetKind, LineageEdge, VersionId};
+use causeway_model::{Column, DatasetKind, LineageEdge, Transition, VersionId};
 
 use super::{Emitter, is_check, what};
-use crate::change::Transition;
 use crate::error::{OpenLineageError, Result};
 use crate::event::{DatasetFacets, InputFacets, InputPart, OutputFacets, OutputPart};
 use crate::facet::Facet;

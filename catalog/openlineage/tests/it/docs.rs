@@ -4,7 +4,7 @@ use causeway_openlineage::{FACETS, Transition};
 use serde_json::Value;
 
 use crate::fixtures::{curve_step, step_event};
-use crate::schema::repository;
+use crate::repository;
 
 /// The page around a generated part, and the part: what stands between `<!-- NAME -->` and `<!-- end -->`.
 fn split<'a>(page: &'a str, name: &str) -> (&'a str, &'a str, &'a str) {

@@ -6,7 +6,7 @@ use causeway_openlineage::FACETS;
 use serde_json::{Value, json};
 
 use crate::fixtures::all_events;
-use crate::schema::{facets, faults};
+use crate::schemas::{facets, faults};
 
 /// The largest example of each facet that is emitted, by its schema's URL.
 fn examples() -> BTreeMap<String, Value> {

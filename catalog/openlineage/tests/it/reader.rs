@@ -1,43 +1,24 @@
 //! From a catalog on disk to a file of events.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::time::Duration;
 
-use async_trait::async_trait;
 use causeway_model::{
     Catalog, DatasetKind, EdgeKind, EdgeSource, LineageEdge, NewFile, NewRun, NewStep, OutputVersion, RunId, RunKind,
-    RunState, Step, StepId, StepOutcome, TableName, VersionId,
+    RunState, Step, StepId, StepOutcome, StepState, TableName, VersionId,
 };
 use causeway_openlineage::transport::FileTransport;
-use causeway_openlineage::{
-    Change, EventSource, Failure, OpenLineageError, Outbox, Reader, Result, Transition, deliver,
-};
+use causeway_openlineage::{CatalogOutbox, Change, Delivery, EventSource, Outbox, Reader, deliver};
 use causeway_store::SqliteCatalog;
 use serde_json::Value;
 
 use crate::fixtures::{RUN, column, edge, emitter};
-use crate::schema::event_faults;
+use crate::schemas::event_faults;
 
-/// A catalog, and the changes that its outbox would hold.
+/// A catalog.
 struct Recorded {
     catalog: Arc<SqliteCatalog>,
-    changes: Mutex<Vec<Change>>,
-    _folder: tempfile::TempDir,
-}
-
-#[async_trait]
-impl Outbox for Recorded {
-    async fn pending(&self, limit: usize) -> Result<Vec<Change>> {
-        Ok(self.changes.lock().unwrap().iter().take(limit).cloned().collect())
-    }
-
-    async fn delivered(&self, id: i64) -> Result<()> {
-        self.changes.lock().unwrap().retain(|change| change.id != id);
-        Ok(())
-    }
-
-    async fn failed(&self, id: i64, error: &OpenLineageError) -> Result<()> {
-        panic!("change {id}: {error}")
-    }
+    folder: tempfile::TempDir,
 }
 
 fn table(name: &str, version: i64, columns: &[&str], previous: Option<VersionId>) -> OutputVersion {
@@ -57,6 +38,19 @@ fn table(name: &str, version: i64, columns: &[&str], previous: Option<VersionId>
     }
 }
 
+fn new_step(name: &str, inputs: Vec<VersionId>) -> NewStep {
+    NewStep {
+        run: RunId(RUN.into()),
+        ordinal: 0,
+        name: name.into(),
+        kind: "insert".into(),
+        sql: format!("INSERT INTO clinical.{name} SELECT 1"),
+        fingerprint: "f1".into(),
+        seed: 7,
+        inputs,
+    }
+}
+
 impl Recorded {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -70,58 +64,49 @@ impl Recorded {
             actor: "admin".into(),
         };
         catalog.begin_run(&run).await.unwrap();
-        let recorded = Self { catalog: Arc::new(catalog), changes: Mutex::default(), _folder: folder };
-        let at = recorded.catalog.run(&run.id).await.unwrap().started_at;
-        recorded.add(None, 1, Transition::Start, at, None);
-        recorded
+        Self { catalog: Arc::new(catalog), folder }
+    }
+
+    fn catalog(&self) -> Arc<dyn Catalog> {
+        Arc::clone(&self.catalog) as Arc<dyn Catalog>
     }
 
     fn reader(&self) -> Reader {
-        Reader::new(Arc::clone(&self.catalog) as Arc<dyn Catalog>, emitter())
+        Reader::new(self.catalog(), emitter())
     }
 
-    fn add(&self, step: Option<StepId>, attempt: i64, transition: Transition, at: String, failure: Option<Failure>) {
-        let mut changes = self.changes.lock().unwrap();
-        let id = i64::try_from(changes.len()).unwrap() + 1;
-        changes.push(Change { id, run: RunId(RUN.into()), step, attempt, transition, at, failure });
+    fn outbox(&self) -> CatalogOutbox {
+        CatalogOutbox::new(self.catalog(), Duration::from_secs(30))
+    }
+
+    /// Delivers to a file and returns what it holds.
+    async fn deliver(&self) -> (Delivery, Vec<Value>) {
+        let path = self.folder.path().join("events.ndjson");
+        let transport = FileTransport::open(&path).unwrap();
+        let delivery = deliver(&self.outbox(), &self.reader(), &transport, None).await.unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        (delivery, text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    }
+
+    async fn changes(&self) -> Vec<Change> {
+        self.catalog.pending_changes(100).await.unwrap()
     }
 
     async fn begin(&self, name: &str, inputs: Vec<VersionId>) -> Step {
-        let step = NewStep {
-            run: RunId(RUN.into()),
-            ordinal: 0,
-            name: name.into(),
-            kind: "insert".into(),
-            sql: format!("INSERT INTO clinical.{name} SELECT 1"),
-            fingerprint: "f1".into(),
-            seed: 7,
-            inputs,
-        };
-        let step = self.catalog.begin_step(&step).await.unwrap();
-        self.add(Some(step.id), step.attempt, Transition::Start, step.started_at.clone(), None);
-        step
+        self.catalog.begin_step(&new_step(name, inputs)).await.unwrap()
     }
 
     async fn complete(&self, step: &Step, output: OutputVersion, lineage: Vec<LineageEdge>) -> VersionId {
         let outcome = StepOutcome { outputs: vec![output], lineage, rows_out: Some(10), ..StepOutcome::default() };
-        let outputs = self.catalog.complete_step(step.id, step.attempt, &outcome).await.unwrap();
-        let at = self.catalog.step_by_id(step.id).await.unwrap().finished_at.unwrap();
-        self.add(Some(step.id), step.attempt, Transition::Complete, at, None);
-        outputs[0]
+        self.catalog.complete_step(step.id, step.attempt, &outcome).await.unwrap()[0]
     }
 
     async fn fail(&self, step: &Step) {
         self.catalog.fail_step(step.id, step.attempt, "CW0202", "the memory limit is reached").await.unwrap();
-        let at = self.catalog.step_by_id(step.id).await.unwrap().finished_at.unwrap();
-        let failure = Failure { code: "CW0202".into(), message: "the memory limit is reached".into() };
-        self.add(Some(step.id), step.attempt, Transition::Fail, at, Some(failure));
     }
 
     async fn finish(&self) {
-        let run = RunId(RUN.into());
-        self.catalog.finish_run(&run, RunState::Succeeded).await.unwrap();
-        let at = self.catalog.run(&run).await.unwrap().finished_at.unwrap();
-        self.add(None, 1, Transition::Complete, at, None);
+        self.catalog.finish_run(&RunId(RUN.into()), RunState::Succeeded).await.unwrap();
     }
 }
 
@@ -163,13 +148,10 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 fn delivered() -> Vec<Value> {
     run(async {
         let recorded = clinical().await;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("events.ndjson");
-        let delivery = deliver(&recorded, &recorded.reader(), &FileTransport::open(&path).unwrap()).await.unwrap();
+        let (delivery, events) = recorded.deliver().await;
         assert!(delivery.stopped.is_none() && delivery.held.is_empty());
-        let events: Vec<Value> =
-            std::fs::read_to_string(&path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(events.len(), delivery.n_delivered);
+        assert_eq!(recorded.deliver().await.0.n_delivered, 0);
         events
     })
 }
@@ -230,8 +212,7 @@ fn lineage_is_that_of_the_catalog() {
 fn the_same_change_has_the_same_identity_whenever_it_is_told() {
     run(async {
         let recorded = clinical().await;
-        let changes = recorded.changes.lock().unwrap().clone();
-        for change in changes {
+        for change in recorded.changes().await {
             let (first, again) = (recorded.reader().event(&change).await, recorded.reader().event(&change).await);
             assert_eq!(first.unwrap(), again.unwrap());
         }
@@ -242,9 +223,58 @@ fn the_same_change_has_the_same_identity_whenever_it_is_told() {
 fn a_step_nobody_knows_holds_its_run_alone() {
     run(async {
         let recorded = Recorded::new().await;
-        let mut change = recorded.changes.lock().unwrap()[0].clone();
+        let mut change = recorded.changes().await.remove(0);
         change.step = Some(StepId(999));
         let error = recorded.reader().event(&change).await.unwrap_err();
         assert_eq!((error.code(), error.concerns_one_event()), ("CW0401", true));
+    });
+}
+
+/// A step was killed, then blocked when the run was gone on with.
+#[test]
+fn killed_and_blocked_attempts_are_aborted() {
+    let events = run(async {
+        let recorded = Recorded::new().await;
+        let step = recorded.begin("load", Vec::new()).await;
+        let again = recorded.begin("load", Vec::new()).await;
+        assert_eq!((step.id, again.attempt), (step.id, 2));
+        recorded.catalog.fail_step(step.id, 2, "CW0204", "cancelled").await.unwrap();
+        let blocked = NewStep { name: "curve".into(), ..new_step("load", Vec::new()) };
+        recorded.catalog.skip_step(&blocked, StepState::Blocked).await.unwrap();
+        recorded.deliver().await.1
+    });
+    let told = |event: &Value| {
+        assert!(event_faults(event).is_empty(), "{event:#}");
+        let of = |place: &str| event.pointer(place).unwrap().as_str().unwrap().to_owned();
+        (of("/job/name"), of("/eventType"), of("/run/runId"))
+    };
+    let told: Vec<_> = events.iter().map(told).collect();
+    let types: Vec<_> = told.iter().map(|(job, kind, _)| format!("{job} {kind}")).collect();
+    assert_eq!(
+        types,
+        [
+            "clinical START",
+            "clinical.load START",
+            "clinical.load ABORT",
+            "clinical.load START",
+            "clinical.load ABORT",
+            "clinical.curve ABORT",
+        ]
+    );
+    assert_eq!(told[1].2, told[2].2, "the killed attempt is the one that began");
+    assert_eq!(told[3].2, told[4].2);
+    assert_ne!(told[1].2, told[3].2);
+}
+
+#[test]
+fn one_delivers_at_a_time() {
+    run(async {
+        let recorded = Recorded::new().await;
+        let other = recorded.outbox();
+        assert!(other.claim().await.unwrap() && other.claim().await.unwrap());
+        let (delivery, events) = recorded.deliver().await;
+        assert!(delivery.elsewhere && events.is_empty());
+        other.give_back().await.unwrap();
+        assert_eq!(recorded.deliver().await.0.n_delivered, 1);
     });
 }

@@ -7,6 +7,7 @@ mod contract;
 mod crash;
 mod fixtures;
 mod long_lineage;
+mod long_outbox;
 mod places;
 mod refusals;
 mod refusals_postgres;

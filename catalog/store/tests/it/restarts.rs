@@ -50,7 +50,8 @@ where
     T: Send + 'static,
 {
     let mut blocker = PgConnection::connect(database.url()).await.unwrap();
-    let lock = "BEGIN; LOCK TABLE run, step, step_input, dataset, dataset_version, dataset_column, ingested_file";
+    let lock = "BEGIN; LOCK TABLE run, step, step_input, dataset, dataset_version, dataset_column, ingested_file, \
+                lineage_event";
     sqlx::raw_sql(lock).execute(&mut blocker).await.unwrap();
     let call = tokio::spawn(call);
     while database.psql("SELECT COUNT(*) FROM pg_locks WHERE NOT granted") == "0\n" {
@@ -117,8 +118,12 @@ async fn a_restart_in_each_kind_of_transaction_leaves_it_done_once() {
     let id = ids[0];
     let read = each.call(|catalog| async move { catalog.lineage(id, None, Direction::Upstream, None).await }).await;
     assert!(read.is_empty());
+    let waiting = each.call(|catalog| async move { catalog.pending_changes(100).await }).await;
+    let change = waiting[0].id;
+    each.call(|catalog| async move { catalog.changes_delivered(&[change]).await }).await;
 
     let catalog = each.catalog;
+    assert_eq!(catalog.pending_changes(100).await.unwrap(), waiting[1..]);
     let recorded = catalog.step_by_id(step.id).await.unwrap();
     assert_eq!((recorded.state, recorded.outputs), (StepState::Succeeded, ids));
     assert_eq!(catalog.run(&run).await.unwrap().state, RunState::Running);

@@ -1,9 +1,9 @@
-//! What happened to a run or a step, as the row of an outbox says it.
+//! What happened to a run or a step, as the row of the outbox says it.
 
-use causeway_model::{Run, RunId, RunState, Step, StepId, StepState};
+use crate::{Run, RunId, RunState, Step, StepId, StepState};
 
-/// The code of a statement that was cancelled.
-const CANCELLED: &str = "CW0204";
+/// The codes of a statement and of a load that were cancelled.
+const CANCELLED: [&str; 2] = ["CW0204", "CW0513"];
 
 /// A transition of a run or a step; the OpenLineage event types that we send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +38,11 @@ impl Transition {
         Self::ALL.into_iter().find(|transition| transition.name() == name)
     }
 
+    /// Returns the transition of a step that ended with an error of this code.
+    pub fn of_failure(code: &str) -> Self {
+        if CANCELLED.contains(&code) { Self::Abort } else { Self::Fail }
+    }
+
     /// Returns the last transition of a run.
     pub fn of_run(run: &Run) -> Self {
         match run.state {
@@ -52,8 +57,7 @@ impl Transition {
         match step.state {
             StepState::Running => Some(Self::Start),
             StepState::Succeeded => Some(Self::Complete),
-            StepState::Failed if step.error_code.as_deref() == Some(CANCELLED) => Some(Self::Abort),
-            StepState::Failed => Some(Self::Fail),
+            StepState::Failed => Some(Self::of_failure(step.error_code.as_deref().unwrap_or_default())),
             StepState::Blocked => Some(Self::Abort),
             StepState::UpToDate => None,
         }
@@ -70,7 +74,7 @@ pub struct Change {
     pub run: RunId,
     /// The step; `None` if the run itself changed.
     pub step: Option<StepId>,
-    /// The step's attempt; of no meaning for a run.
+    /// The step's attempt; 0 for a step that was not started, and for a run.
     pub attempt: i64,
     /// What happened.
     pub transition: Transition,
@@ -80,11 +84,41 @@ pub struct Change {
     pub failure: Option<Failure>,
 }
 
-/// Why a step failed.
+/// Why a step failed, or why a change could not be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The code of the error's page.
     pub code: String,
     /// The error in words; it holds no row value, as no error of ours does.
     pub message: String,
+}
+
+/// A change, and how far the telling of it has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeRecord {
+    /// The change.
+    pub change: Change,
+    /// The name of its step.
+    pub step: Option<String>,
+    /// When it was told; `None` while it waits.
+    pub delivered_at: Option<String>,
+    /// The last try that failed.
+    pub last_failure: Option<Failure>,
+    /// How many tries failed.
+    pub n_failures: i64,
+    /// True if it waits until somebody has looked at it, and the later ones of its run with it.
+    pub held: bool,
+}
+
+/// What waits in the outbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutboxStatus {
+    /// Changes that wait, the held ones among them.
+    pub n_waiting: i64,
+    /// Runs whose changes wait until somebody has looked.
+    pub held: Vec<RunId>,
+    /// When the oldest change that waits happened.
+    pub oldest: Option<String>,
+    /// Why the oldest change that waits and was tried could not be told.
+    pub last_failure: Option<Failure>,
 }

@@ -1,0 +1,53 @@
+//! An outbox with many rows that were told long ago.
+
+use std::time::{Duration, Instant};
+
+use causeway_model::RunId;
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
+
+use crate::fixtures::{append, new_run};
+use crate::places::{Place, on_each_store};
+
+on_each_store!(what_waits_is_found_among_many_that_were_told);
+
+const TOLD: i64 = 300_000;
+
+/// Reading all rows takes many times this.
+const BOUND: Duration = Duration::from_millis(5);
+
+async fn fill(place: &Place) {
+    let columns = "INSERT INTO lineage_event (run_id, attempt, transition, at, delivered_at)";
+    let row = "1, 0, 'START', '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:01.000Z'";
+    match place {
+        Place::Sqlite(_) => {
+            let mut connection = SqliteConnection::connect(&place.url()).await.unwrap();
+            let numbers = format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {TOLD})");
+            let sql = format!("{columns} {numbers} SELECT {row} FROM n");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        }
+        Place::Postgres(database) => {
+            let mut connection = PgConnection::connect(database.url()).await.unwrap();
+            let sql = format!("{columns} SELECT {row} FROM generate_series(1, {TOLD})");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        }
+    }
+}
+
+async fn what_waits_is_found_among_many_that_were_told(place: Place) {
+    let catalog = place.open().await;
+    catalog.begin_run(&new_run(&RunId("first".into()))).await.unwrap();
+    let first = catalog.pending_changes(1).await.unwrap()[0].id;
+    catalog.changes_delivered(&[first]).await.unwrap();
+    fill(&place).await;
+    append(&*catalog, "t", "last").await.unwrap();
+    let mut best = Duration::MAX;
+    for _ in 0..20 {
+        let begun = Instant::now();
+        let waiting = catalog.pending_changes(64).await.unwrap();
+        assert_eq!(waiting.len(), 3);
+        assert_eq!(catalog.outbox_status().await.unwrap().n_waiting, 3);
+        best = best.min(begun.elapsed());
+    }
+    assert!(best < BOUND, "{best:?}");
+    assert_eq!(catalog.forget_changes(30, false, 1000).await.unwrap(), 1000);
+}
