@@ -33,7 +33,17 @@ const ARROWS: &[(&str, &[&str])] = &[
             "causeway-openlineage",
         ],
     ),
-    ("causeway-system", &["causeway-all", "causeway-audit", "causeway-core", "causeway-engine", "causeway-model"]),
+    (
+        "causeway-system",
+        &[
+            "causeway-all",
+            "causeway-audit",
+            "causeway-core",
+            "causeway-engine",
+            "causeway-model",
+            "causeway-openlineage",
+        ],
+    ),
     ("causeway-jobs", &["causeway-core", "causeway-engine", "causeway-lake", "causeway-model", "causeway-openlineage"]),
     ("causeway-runtime", &["causeway-features"]),
     (

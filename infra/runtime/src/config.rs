@@ -25,6 +25,8 @@ pub struct Config {
     pub paths: PathsSection,
     /// What goes to standard error.
     pub log: LogSection,
+    /// Where other tools are told of runs and lineage.
+    pub openlineage: OpenLineageSection,
 }
 
 /// Declares a section whose doc comments are kept for the docs page.
@@ -150,6 +152,46 @@ impl Default for LogSection {
     }
 }
 
+section! {
+    /// `[openlineage]`
+    OpenLineageSection {
+        /// Where lineage events go: `file:///path` appends them to a file, `https://host/path` posts them
+        /// to an endpoint such as Marquez' `/api/v1/lineage`. Default: nowhere; they wait in the catalog.
+        url: Option<String>,
+        /// A file that holds the endpoint's token and nothing else, relative to the file.
+        token_file: Option<PathBuf>,
+        /// The environment variable that holds the endpoint's token; it comes before `token_file`.
+        token_variable: String,
+        /// The namespace of jobs and of the catalog's own names, by which other tools tell this lake from
+        /// another one.
+        namespace: String,
+        /// Whether events carry the text of statements, which may hold a value that a person typed.
+        send_sql: bool,
+        /// How long one request may take, and at most the pause before the next.
+        timeout_ms: u64,
+        /// How often an event is posted before delivery stops for now.
+        max_attempts: u32,
+        /// How long `causeway run` and `causeway sql` deliver at their end; what is left waits. 0 leaves
+        /// delivery to `causeway openlineage deliver`.
+        deadline_ms: u64,
+    }
+}
+
+impl Default for OpenLineageSection {
+    fn default() -> Self {
+        Self {
+            url: None,
+            token_file: None,
+            token_variable: "CAUSEWAY_OPENLINEAGE_TOKEN".to_owned(),
+            namespace: "causeway".to_owned(),
+            send_sql: true,
+            timeout_ms: 5_000,
+            max_attempts: 3,
+            deadline_ms: 5_000,
+        }
+    }
+}
+
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -184,7 +226,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Value`] with the range.
     pub fn check(&self) -> Result<()> {
-        let limits = &self.limits;
+        let (limits, lineage) = (&self.limits, &self.openlineage);
         let ranges = [
             ("limits.threads", limits.threads <= 1024, "from 0 (one per core) to 1024"),
             (
@@ -194,6 +236,14 @@ impl Config {
             ),
             ("limits.max_statement_bytes", limits.max_statement_bytes > 0, "at least 1"),
             ("limits.max_depth", (1..=256).contains(&limits.max_depth), "from 1 to 256"),
+            (
+                "openlineage.url",
+                lineage.url.as_deref().is_none_or(is_event_url),
+                "file:///path, https://host/path or http://host/path, without user and password",
+            ),
+            ("openlineage.namespace", !lineage.namespace.is_empty(), "a name, such as that of the site"),
+            ("openlineage.timeout_ms", (1..=600_000).contains(&lineage.timeout_ms), "from 1 to 600000"),
+            ("openlineage.max_attempts", (1..=100).contains(&lineage.max_attempts), "from 1 to 100"),
         ];
         match ranges.iter().find(|(_, fits, _)| !fits) {
             Some((key, _, allowed)) => {
@@ -201,6 +251,16 @@ impl Config {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// Returns true for an URL that events may go to. Its text is shown in messages, so it holds no secret.
+fn is_event_url(url: &str) -> bool {
+    let authority = |rest: &str| rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
+    match url.split_once("://") {
+        Some(("file", path)) => !path.is_empty(),
+        Some(("http" | "https", rest)) => !authority(rest).is_empty() && !authority(rest).contains('@'),
+        _ => false,
     }
 }
 
@@ -228,6 +288,20 @@ mod tests {
         assert_eq!((config.limits.threads, config.limits.timeout_seconds), (2, 5));
         assert_eq!(config.paths.read, [PathBuf::from("."), PathBuf::from("/data")]);
         assert_eq!(config.log.format, LogFormat::Json);
+    }
+
+    #[test]
+    fn lineage_events_go_to_a_file_or_an_endpoint() {
+        let url = |url: &str| read(&format!("[openlineage]\nurl = '{url}'\n")).map(|config| config.openlineage.url);
+        for good in ["file:///var/log/lineage.ndjson", "file://events.ndjson", "https://marquez:5000/api/v1/lineage"] {
+            assert_eq!(url(good).unwrap().as_deref(), Some(good));
+        }
+        for bad in ["kafka://host/topic", "events.ndjson", "https://ann:s3cret@host/", "https://", "file://"] {
+            let error = url(bad).unwrap_err();
+            assert_eq!(error.code(), "CW0805", "{bad}");
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+        }
+        assert!(read("[openlineage]\ntoken = 's3cret'\n").is_err(), "a token does not stand in the file");
     }
 
     #[test]

@@ -31,6 +31,10 @@ fn parse(name: &str, text: &str, default: &Value) -> Result<Value> {
             name: name.to_owned(),
             problem: "must be a whole number".to_owned(),
         }),
+        Value::Bool(_) => text.trim().parse::<bool>().map(Value::from).map_err(|_| ConfigError::Environment {
+            name: name.to_owned(),
+            problem: "must be true or false".to_owned(),
+        }),
         Value::Array(_) => Ok(std::env::split_paths(text)
             .filter(|path| !path.as_os_str().is_empty())
             .map(|path| Value::from(path.to_string_lossy().into_owned()))
@@ -63,12 +67,14 @@ mod tests {
                 ("CAUSEWAY_PATHS_READ", "/a:/b c"),
                 ("CAUSEWAY_LAKE_URL", "memory:///"),
                 ("CAUSEWAY_LOG_FORMAT", "json"),
+                ("CAUSEWAY_OPENLINEAGE_SEND_SQL", "false"),
             ],
         )
         .unwrap();
         assert_eq!((config.limits.threads, config.limits.timeout_seconds), (8, 9));
         assert_eq!(config.paths.read, [PathBuf::from("/a"), PathBuf::from("/b c")]);
         assert_eq!(config.lake.url.as_deref(), Some("memory:///"));
+        assert!(!config.openlineage.send_sql);
         assert_eq!(config.log.format, crate::LogFormat::Json);
     }
 
@@ -76,6 +82,8 @@ mod tests {
     fn a_bad_value_names_the_variable() {
         let error = layered("", &[("CAUSEWAY_LIMITS_THREADS", "many")]).unwrap_err();
         assert_eq!(error.to_string(), "environment variable CAUSEWAY_LIMITS_THREADS: must be a whole number");
+        let error = layered("", &[("CAUSEWAY_OPENLINEAGE_SEND_SQL", "no")]).unwrap_err();
+        assert!(error.to_string().ends_with("CAUSEWAY_OPENLINEAGE_SEND_SQL: must be true or false"), "{error}");
         let error = layered("", &[("CAUSEWAY_LOG_FORMAT", "xml")]).unwrap_err();
         assert!(error.to_string().contains("CAUSEWAY_LOG_FORMAT"), "{error}");
         assert!(error.to_string().contains("`text`"), "{error}");

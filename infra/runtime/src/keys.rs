@@ -7,7 +7,8 @@ use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
 use crate::{
-    AuditSection, CatalogSection, Config, ConfigError, LakeSection, LimitsSection, LogSection, PathsSection, Result,
+    AuditSection, CatalogSection, Config, ConfigError, LakeSection, LimitsSection, LogSection, OpenLineageSection,
+    PathsSection, Result,
 };
 
 /// One key with its default and its meaning, for the docs page.
@@ -49,6 +50,7 @@ fn meaning(section: &str, key: &str) -> String {
         "audit" => AuditSection::MEANINGS,
         "paths" => PathsSection::MEANINGS,
         "log" => LogSection::MEANINGS,
+        "openlineage" => OpenLineageSection::MEANINGS,
         _ => &[],
     };
     let lines = meanings.iter().find(|(name, _)| *name == key).map_or(&[][..], |(_, lines)| lines);

@@ -105,6 +105,16 @@ impl Project {
         self.folders(&self.config.paths.write)
     }
 
+    /// Returns where lineage events go, as a URL.
+    pub fn openlineage_url(&self) -> Option<String> {
+        self.config.openlineage.url.as_deref().map(|url| self.absolute_url(url))
+    }
+
+    /// Returns the file of the lineage endpoint's token.
+    pub fn openlineage_token_file(&self) -> Option<PathBuf> {
+        self.config.openlineage.token_file.as_ref().map(|path| self.folder.join(path))
+    }
+
     /// Returns the number of threads.
     pub fn threads(&self) -> usize {
         match self.config.limits.threads {
@@ -172,10 +182,13 @@ mod tests {
     #[test]
     fn relative_places_start_at_the_file() {
         let project = project(
-            "[lake]\nurl = 'file://tables'\n[catalog]\nurl = 'sqlite://c.db?mode=rwc'\n[paths]\nread = ['.', 'in', '/data']\n",
+            "[lake]\nurl = 'file://tables'\n[catalog]\nurl = 'sqlite://c.db?mode=rwc'\n[paths]\nread = ['.', 'in', '/data']\n\
+             [openlineage]\nurl = 'file://events.ndjson'\ntoken_file = 'token'\n",
         );
         assert_eq!(project.lake_url(), "file:///srv/lake/tables");
         assert_eq!(project.catalog_file(), Some(PathBuf::from("/srv/lake/c.db")));
+        assert_eq!(project.openlineage_url().as_deref(), Some("file:///srv/lake/events.ndjson"));
+        assert_eq!(project.openlineage_token_file(), Some(PathBuf::from("/srv/lake/token")));
         assert_eq!(
             project.read_paths(),
             [PathBuf::from("/srv/lake"), PathBuf::from("/srv/lake/in"), PathBuf::from("/data")]

@@ -364,6 +364,25 @@ const RELATIONS: &[RelationDoc] = &[
         ],
     },
     RelationDoc {
+        name: "openlineage",
+        summary: "What other tools are told of runs and steps, in the order in which it happened; for those who see the whole record.",
+        usage: None,
+        columns: &[
+            column("id", Kind::Integer, "its number"),
+            column("run", Kind::Text, "the run"),
+            optional("step", Kind::Text, "the step; null for the run itself"),
+            column("attempt", Kind::Integer, "the step's attempt; 0 for a run, and for a step that was not started"),
+            column("type", Kind::Text, "START, COMPLETE, FAIL or ABORT"),
+            column("happened_at", Kind::Instant, "when it happened"),
+            optional("delivered_at", Kind::Instant, "when the receiver had it; null while it waits"),
+            column("held", Kind::Boolean, "true if it and the later ones of its run wait until somebody has looked"),
+            column("n_failures", Kind::Integer, "tries that failed"),
+            optional("error_code", Kind::Text, "the code of the last try that failed"),
+            optional("error", Kind::Text, "why it failed"),
+            optional("event", Kind::Text, "the event as JSON; null if the record makes none"),
+        ],
+    },
+    RelationDoc {
         name: "lineage_upstream",
         summary: "What a table or column came from: one row for each edge, nearest first.",
         usage: Some(

@@ -8,7 +8,7 @@
 //!
 //! Nothing is read before a query runs. [`relations`] describes every table and function with the
 //! meaning of its columns; the shell and the docs are derived from it. Rows are made in one module for
-//! each subject: datasets, runs, operators, lineage.
+//! each subject: datasets, runs, operators, lineage, events.
 
 mod access;
 mod audit;
@@ -16,6 +16,7 @@ mod cells;
 mod datasets;
 mod describe;
 mod lineage;
+mod openlineage;
 mod operators;
 mod provider;
 mod question;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use causeway_core::{Literal, Literals};
 use causeway_engine::{SystemFunction, SystemRelations};
 use causeway_model::{Catalog, Direction, Rights};
+use causeway_openlineage::{Emitter, Reader};
 use datafusion::catalog::TableProvider;
 
 pub use describe::{ColumnDoc, RelationDoc, docs_markdown, relations};
@@ -43,16 +45,24 @@ use question::Question;
 #[derive(Debug, Clone)]
 pub struct System {
     catalog: Arc<dyn Catalog>,
+    events: Option<Reader>,
 }
 
 impl System {
     /// Makes the relations of a catalog.
     pub fn new(catalog: Arc<dyn Catalog>) -> Self {
-        Self { catalog }
+        Self { catalog, events: None }
+    }
+
+    /// Shows OpenLineage events as `emitter` makes them.
+    #[must_use]
+    pub fn with_events(mut self, emitter: Emitter) -> Self {
+        self.events = Some(Reader::new(Arc::clone(&self.catalog), emitter));
+        self
     }
 
     fn provider(&self, relation: &'static RelationDoc, source: Source, rights: &Arc<Rights>) -> Arc<dyn TableProvider> {
-        Arc::new(SystemTable::new(Arc::clone(&self.catalog), relation, source, Arc::clone(rights)))
+        Arc::new(SystemTable::new(self.clone(), relation, source, Arc::clone(rights)))
     }
 }
 

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use causeway_model::{Catalog, CatalogError, Rights};
+use causeway_model::{Catalog, CatalogError, Rights, RunId};
+use causeway_openlineage::Reader;
 use datafusion::catalog::memory::MemorySourceConfig;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::question::Question;
 use crate::visible::visible;
-use crate::{RelationDoc, access, audit, datasets, lineage, operators, runs, steps, tables};
+use crate::{RelationDoc, System, access, audit, datasets, lineage, openlineage, operators, runs, steps, tables};
 
 /// Where the rows of a relation come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,7 @@ pub(crate) enum Source {
     RowPolicies,
     TableLineage,
     ColumnLineage,
+    OpenLineage,
     Lineage(Question),
     Audit,
 }
@@ -54,11 +56,13 @@ impl Source {
             "table_lineage" => Self::TableLineage,
             "column_lineage" => Self::ColumnLineage,
             "audit" => Self::Audit,
+            "openlineage" => Self::OpenLineage,
             _ => return None,
         })
     }
 
-    async fn rows(&self, catalog: &dyn Catalog, rights: &Rights) -> Result<Vec<ArrayRef>> {
+    async fn rows(&self, ask: &Ask<'_>) -> Result<Vec<ArrayRef>> {
+        let catalog = ask.catalog;
         match self {
             Self::Datasets => datasets::datasets(catalog).await,
             Self::DatasetVersions => datasets::versions(catalog).await,
@@ -73,24 +77,36 @@ impl Source {
             Self::RowPolicies => access::row_policies(catalog).await,
             Self::TableLineage => tables::all(catalog).await,
             Self::ColumnLineage => lineage::newest(catalog).await,
-            Self::Lineage(question) => lineage::rows(catalog, rights, question).await,
             Self::Audit => audit::audit(catalog).await,
+            Self::OpenLineage => openlineage::events(ask).await,
+            Self::Lineage(question) => lineage::rows(catalog, ask.rights, question).await,
         }
     }
+}
+
+/// What a scan asks for.
+pub(crate) struct Ask<'a> {
+    pub(crate) catalog: &'a dyn Catalog,
+    pub(crate) events: Option<&'a Reader>,
+    pub(crate) rights: &'a Rights,
+    /// The columns that the query looks at; others may be left empty where they can be null.
+    pub(crate) columns: Option<&'a [usize]>,
+    /// The run that the query asks for, if it asks for one.
+    pub(crate) run: Option<RunId>,
 }
 
 /// A relation of one catalog.
 #[derive(Debug)]
 pub(crate) struct SystemTable {
-    catalog: Arc<dyn Catalog>,
+    system: System,
     schema: SchemaRef,
     source: Source,
     rights: Arc<Rights>,
 }
 
 impl SystemTable {
-    pub(crate) fn new(catalog: Arc<dyn Catalog>, relation: &RelationDoc, source: Source, rights: Arc<Rights>) -> Self {
-        Self { catalog, schema: relation.schema(), source, rights }
+    pub(crate) fn new(system: System, relation: &RelationDoc, source: Source, rights: Arc<Rights>) -> Self {
+        Self { system, schema: relation.schema(), source, rights }
     }
 }
 
@@ -104,18 +120,47 @@ impl TableProvider for SystemTable {
         TableType::View
     }
 
+    /// A query of one run's events need not read all. What is read too much is filtered above.
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let of_run = |filter: &&Expr| self.source == Source::OpenLineage && run_asked_for(filter).is_some();
+        let answer = |filter: &&Expr| match of_run(filter) {
+            true => TableProviderFilterPushDown::Inexact,
+            false => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(answer).collect())
+    }
+
     async fn scan(
         &self,
         _state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let columns = self.source.rows(self.catalog.as_ref(), &self.rights).await?;
-        let batch = RecordBatch::try_new(self.schema(), columns)?;
-        let batch = visible(&self.source, batch, self.catalog.as_ref(), &self.rights).await?;
+        let catalog = self.system.catalog.as_ref();
+        let ask = Ask {
+            catalog,
+            events: self.system.events.as_ref(),
+            rights: &self.rights,
+            columns: projection.map(Vec::as_slice),
+            run: filters.iter().find_map(run_asked_for),
+        };
+        let batch = RecordBatch::try_new(self.schema(), self.source.rows(&ask).await?)?;
+        let batch = visible(&self.source, batch, catalog, &self.rights).await?;
         Ok(MemorySourceConfig::try_new_exec(&[vec![batch]], self.schema(), projection.cloned())?)
     }
+}
+
+/// Returns the run of the condition `run = '…'`.
+fn run_asked_for(filter: &Expr) -> Option<RunId> {
+    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = filter else { return None };
+    let (column, value) = match (left.as_ref(), right.as_ref()) {
+        (Expr::Column(column), Expr::Literal(value, _)) | (Expr::Literal(value, _), Expr::Column(column)) => {
+            (column, value)
+        }
+        _ => return None,
+    };
+    (column.name == "run").then(|| value.try_as_str().flatten().map(|run| RunId(run.to_owned())))?
 }
 
 /// Lets a catalog's error travel through a query, so that its code reaches the user.

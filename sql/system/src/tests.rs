@@ -11,10 +11,14 @@ use causeway_model::{
     Catalog, Column, DatasetKind, EdgeKind, EdgeSource, LineageEdge, NewFile, NewRun, NewStep, OutputVersion, Rights,
     RunId, RunKind, RunState, StepOutcome, TableName, VersionId,
 };
+use causeway_openlineage::{Emitter, Places};
 use causeway_store::SqliteCatalog;
 use datafusion::prelude::SessionContext;
 
 use crate::System;
+
+/// OpenLineage takes UUIDs alone.
+const RUN: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 fn column(name: &str) -> Column {
     Column {
@@ -51,7 +55,7 @@ fn edge(column: &str, version: VersionId, kind: EdgeKind) -> LineageEdge {
 
 async fn step(catalog: &SqliteCatalog, ordinal: i64, name: &str, input: VersionId, outcome: StepOutcome) -> VersionId {
     let new = NewStep {
-        run: RunId("run-1".to_owned()),
+        run: RunId(RUN.to_owned()),
         ordinal,
         name: name.to_owned(),
         kind: "create_table".to_owned(),
@@ -67,7 +71,7 @@ async fn step(catalog: &SqliteCatalog, ordinal: i64, name: &str, input: VersionI
 async fn system() -> System {
     let catalog = SqliteCatalog::in_memory().await.unwrap();
     let run = NewRun {
-        id: RunId("run-1".to_owned()),
+        id: RunId(RUN.to_owned()),
         kind: RunKind::Pipeline,
         pipeline: Some("nightly".to_owned()),
         pipeline_digest: None,
@@ -92,7 +96,8 @@ async fn system() -> System {
     };
     step(&catalog, 1, "curve", lung, made).await;
     catalog.finish_run(&run.id, RunState::Succeeded).await.unwrap();
-    System::new(Arc::new(catalog))
+    let places = Places::new("memory:///", "/srv/project", "causeway").unwrap();
+    System::new(Arc::new(catalog)).with_events(Emitter::new(places))
 }
 
 fn everything() -> Arc<Rights> {
@@ -287,4 +292,24 @@ async fn options_of_operators_are_listed_with_ranges() {
     );
     let shown = shown.await.unwrap();
     assert!(shown.contains("the name of a column that is a number") && shown.contains("true"), "{shown}");
+}
+
+#[tokio::test]
+async fn events_are_shown_to_those_who_see_the_whole_record() {
+    let system = system().await;
+    let told = system.table("openlineage", &everything()).unwrap();
+    let shown = ask(told, "SELECT step, type, attempt, delivered_at, event LIKE '{%}' AS is_built FROM t ORDER BY id");
+    let shown = shown.await.unwrap();
+    assert!(shown.contains("|       | START    | 0       |              | true     |"), "{shown}");
+    assert!(shown.contains("| curve | COMPLETE | 1       |              | true     |"), "{shown}");
+    let count = |rights: Rights, condition: &str| {
+        let provider = system.table("openlineage", &Arc::new(rights)).unwrap();
+        let sql = format!("SELECT 'n=' || count(*) FROM t WHERE {condition}");
+        async move { ask(provider, &sql).await.unwrap() }
+    };
+    assert!(count(Rights::embedded(), "true").await.contains("n=6 "));
+    assert!(count(Rights::embedded(), &format!("run = '{RUN}'")).await.contains("n=6 "));
+    assert!(count(Rights::embedded(), "run = 'another'").await.contains("n=0 "));
+    let nobody = Rights { roles: std::collections::BTreeSet::new(), user: "alice".to_owned(), ..Rights::embedded() };
+    assert!(count(nobody, "true").await.contains("n=0 "));
 }

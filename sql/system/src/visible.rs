@@ -3,7 +3,7 @@
 //! Admins and auditors see everything, stewards all about tables and rights. Others see columns and
 //! edges of columns they may read, datasets and versions they may read all of (the number of rows of a
 //! table with hidden ones would say how many), runs they started (an `operator`: all runs), and grants
-//! and policies of their own roles. Nobody else sees the audit log.
+//! and policies of their own roles. Nobody else sees the audit log or lineage events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,7 +77,8 @@ impl<'a> Reader<'a> {
             Source::TableLineage | Source::ColumnLineage | Source::Lineage(_) => {
                 self.knows(row, "dataset", "column") && self.knows(row, "source_dataset", "source_column")
             }
-            Source::Audit => false,
+            // An event names tables and columns of all who took part.
+            Source::Audit | Source::OpenLineage => false,
             Source::Principals => rights.may_govern() || rights.has_role(row.text("name")),
             Source::Grants => rights.may_govern() || rights.has_role(row.text("grantee")),
             Source::RowPolicies => {

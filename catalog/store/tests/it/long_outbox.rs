@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use causeway_model::RunId;
+use causeway_model::{Catalog, RunId};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use crate::fixtures::{append, new_run};
@@ -11,9 +11,6 @@ use crate::places::{Place, on_each_store};
 on_each_store!(what_waits_is_found_among_many_that_were_told);
 
 const TOLD: i64 = 300_000;
-
-/// Reading all rows takes many times this.
-const BOUND: Duration = Duration::from_millis(5);
 
 async fn fill(place: &Place) {
     let columns = "INSERT INTO lineage_event (run_id, attempt, transition, at, delivered_at)";
@@ -27,27 +24,35 @@ async fn fill(place: &Place) {
         }
         Place::Postgres(database) => {
             let mut connection = PgConnection::connect(database.url()).await.unwrap();
-            let sql = format!("{columns} SELECT {row} FROM generate_series(1, {TOLD})");
+            // The server analyses what has grown by itself, but not at once; till then it keeps its old plans.
+            let sql = format!("{columns} SELECT {row} FROM generate_series(1, {TOLD}); ANALYZE lineage_event");
             sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
         }
     }
 }
 
+/// The shortest of some looks at what waits.
+async fn best(catalog: &dyn Catalog, n_waiting: usize) -> Duration {
+    let mut best = Duration::MAX;
+    for _ in 0..20 {
+        let begun = Instant::now();
+        assert_eq!(catalog.pending_changes(64).await.unwrap().len(), n_waiting);
+        catalog.outbox_status().await.unwrap();
+        best = best.min(begun.elapsed());
+    }
+    best
+}
+
+/// Reading all rows would take many times as long as reading none.
 async fn what_waits_is_found_among_many_that_were_told(place: Place) {
     let catalog = place.open().await;
     catalog.begin_run(&new_run(&RunId("first".into()))).await.unwrap();
     let first = catalog.pending_changes(1).await.unwrap()[0].id;
     catalog.changes_delivered(&[first]).await.unwrap();
+    let before = best(&*catalog, 0).await;
     fill(&place).await;
     append(&*catalog, "t", "last").await.unwrap();
-    let mut best = Duration::MAX;
-    for _ in 0..20 {
-        let begun = Instant::now();
-        let waiting = catalog.pending_changes(64).await.unwrap();
-        assert_eq!(waiting.len(), 3);
-        assert_eq!(catalog.outbox_status().await.unwrap().n_waiting, 3);
-        best = best.min(begun.elapsed());
-    }
-    assert!(best < BOUND, "{best:?}");
+    let after = best(&*catalog, 3).await;
+    assert!(after < 2 * before + Duration::from_millis(1), "{before:?} before, {after:?} after");
     assert_eq!(catalog.forget_changes(30, false, 1000).await.unwrap(), 1000);
 }
