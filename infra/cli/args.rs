@@ -81,6 +81,9 @@ pub(crate) enum Command {
     Reproduce(ReproduceOptions),
     /// Check the audit log, prove a record, or look at what was recorded
     Audit(AuditOptions),
+    /// Tell other tools of runs and lineage, or look at what waits to be told
+    #[command(name = "openlineage")]
+    OpenLineage(OpenLineageOptions),
     /// Look at the schedule of a pipeline
     Schedule(ScheduleOptions),
     /// Check the configuration, the catalog, the lake and the machine
@@ -340,6 +343,33 @@ pub(crate) struct AuditVerifyOptions {
     /// The log's first public key, as a file or 64 hexadecimal digits [default: the .pub file beside the key]
     #[arg(long, value_name = "KEY")]
     pub(crate) first_key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OpenLineageOptions {
+    #[command(subcommand)]
+    pub(crate) command: OpenLineageCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OpenLineageCommand {
+    /// Send the lineage events that wait, all of them
+    Deliver {
+        /// Also try again those that were held back because the receiver refused one of their run
+        #[arg(long)]
+        held: bool,
+    },
+    /// Show where events go, how many wait, and why
+    Status,
+    /// Delete the events that were delivered long ago; the record of their runs stays
+    Forget {
+        /// How many days ago
+        #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(i64).range(0..))]
+        days: i64,
+        /// Also those that happened as long ago and still wait: they will never be told
+        #[arg(long)]
+        waiting: bool,
+    },
 }
 
 #[derive(Debug, Args)]

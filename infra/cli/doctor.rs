@@ -69,6 +69,7 @@ pub(crate) fn doctor(app: &App) -> Result<Exit, Failure> {
     findings.extend(checks::places(&project));
     findings.push(app.wait(async { Ok(checks::catalog(&project).await) })?);
     findings.push(app.wait(async { Ok(checks::tables(&project).await) })?);
+    findings.push(app.wait(async { Ok(checks::lineage_events(&project).await) })?);
     report(app, &findings)?;
     let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
     Ok(if failed { Exit::Unusable } else { Exit::Ok })

@@ -19,6 +19,7 @@ mod init;
 mod interrupt;
 mod lineage;
 mod manual;
+mod openlineage;
 mod ops;
 mod output;
 mod plan;
@@ -84,6 +85,7 @@ fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
         Command::Diff(options) => diff::diff(app, options),
         Command::Reproduce(options) => reproduce::reproduce(app, options),
         Command::Audit(options) => audit::audit(app, options),
+        Command::OpenLineage(options) => openlineage::openlineage(app, options),
         Command::Schedule(options) => schedule::schedule(app, options),
         Command::Doctor => doctor::doctor(app),
         Command::Explain(options) => explain::explain(app, options),

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::args::RunOptions;
 use crate::errors::Failure;
 use crate::exit::Exit;
+use crate::openlineage;
 use crate::output::grid::Grid;
 use crate::progress::{RunningStep, StepProgress};
 use crate::session::Session;
@@ -19,6 +20,12 @@ use crate::terminal::{Terminal, Tone, print};
 /// Runs a pipeline and prints what its steps did.
 pub(crate) fn run(app: &App, options: &RunOptions) -> Result<Exit, Failure> {
     let session = Session::open(app, &options.limits)?;
+    let exit = run_in(app, options, &session);
+    openlineage::after_changes(app, &session);
+    exit
+}
+
+fn run_in(app: &App, options: &RunOptions, session: &Session) -> Result<Exit, Failure> {
     let pipeline = Pipeline::load(&options.folder, &session.engine)?;
     let progress = StepProgress::new(app);
     let runner = Runner::new(session.engine.clone(), &session.project.folder)

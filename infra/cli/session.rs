@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 use causeway_engine::{Engine, EngineConfig};
@@ -16,6 +17,7 @@ use crate::args::LimitOptions;
 use crate::audit;
 use crate::errors::Failure;
 use crate::exit::Exit;
+use crate::openlineage;
 use crate::version::VERSION;
 
 /// An open lake.
@@ -23,6 +25,8 @@ pub(crate) struct Session {
     pub(crate) project: Project,
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) engine: Engine,
+    /// True once a statement was run that is recorded.
+    pub(crate) changed: AtomicBool,
 }
 
 impl Session {
@@ -33,9 +37,14 @@ impl Session {
         let catalog = app.wait(open_catalog(&project))?;
         audit::begin(app, &project, &catalog)?;
         let lake = open_lake(&project)?;
-        let system = Arc::new(System::new(Arc::clone(&catalog)));
+        let system = System::new(Arc::clone(&catalog));
+        // Without a name for the lake's place there are no events to show; the rest goes on.
+        let system = Arc::new(match openlineage::emitter(&project) {
+            Ok(emitter) => system.with_events(emitter),
+            Err(_) => system,
+        });
         let engine = Engine::new(engine_config(&project)?, Arc::clone(&catalog), lake, system)?;
-        Ok(Self { project, catalog, engine })
+        Ok(Self { project, catalog, engine, changed: AtomicBool::new(false) })
     }
 }
 

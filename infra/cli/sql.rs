@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, IsTerminal as _, Read as _, Write};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -11,6 +12,7 @@ use crate::app::App;
 use crate::args::{Format, SqlOptions};
 use crate::errors::Failure;
 use crate::exit::Exit;
+use crate::openlineage;
 use crate::output::{Layout, Trouble, Written, format_of, open_file, reader_left, standard_output, write_rows};
 use crate::session::Session;
 use crate::shell;
@@ -25,12 +27,17 @@ pub(crate) fn sql(app: &App, options: &SqlOptions) -> Result<Exit, Failure> {
     }
     let session = Session::open(app, &options.limits)?;
     let mut runner = Runner { app, session: &session, layout, timing: options.timing, source: None };
-    let Some(script) = script else {
-        return shell::run(runner);
+    let exit = match script {
+        None => shell::run(runner),
+        Some(script) => {
+            runner.source = script.file;
+            runner.script(&script.text, options.output.as_deref()).map(|()| Exit::Ok)
+        }
     };
-    runner.source = script.file;
-    runner.script(&script.text, options.output.as_deref())?;
-    Ok(Exit::Ok)
+    if session.changed.load(Ordering::Relaxed) {
+        openlineage::after_changes(app, &session);
+    }
+    exit
 }
 
 /// The text to run and the file it came from.
@@ -128,6 +135,7 @@ impl Runner<'_> {
         let outcome = self.app.wait(async {
             let execution = self.session.engine.execute(&statement.sql, &context);
             if !statement.kind.is_read_only() {
+                self.session.changed.store(true, Ordering::Relaxed);
                 return execution.await.map_err(|error| failed(&error));
             }
             tokio::select! {

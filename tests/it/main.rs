@@ -17,6 +17,8 @@ mod killed;
 #[cfg(test)]
 mod lineage_cli;
 #[cfg(test)]
+mod openlineage;
+#[cfg(test)]
 mod pipelines;
 #[cfg(test)]
 mod product;

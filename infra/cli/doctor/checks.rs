@@ -9,6 +9,7 @@ use causeway_runtime::{Machine, Project};
 use rustix::fs::statvfs;
 
 use super::Finding;
+use crate::openlineage;
 use crate::session::{open_catalog, open_lake};
 
 const MIB: u64 = 1 << 20;
@@ -153,4 +154,37 @@ pub(super) async fn tables(project: &Project) -> Finding {
     }
     let looked = tables.len().min(SAMPLE);
     Finding::ok(subject, format!("{looked} of {} opened at {}", tables.len(), project.lake_url()))
+}
+
+/// Looks at where lineage events go, and at what waits.
+pub(super) async fn lineage_events(project: &Project) -> Finding {
+    let subject = "lineage events";
+    let Ok(catalog) = open_catalog(project).await else {
+        return Finding::warn(subject, "not looked at", "they wait in the catalog; mend that first");
+    };
+    let status = match catalog.outbox_status().await {
+        Ok(status) => status,
+        Err(error) => return Finding::warn(subject, error.to_string(), "mend the catalog first"),
+    };
+    let Some(url) = openlineage::shown_url(project) else {
+        return Finding::ok(
+            subject,
+            format!("{} recorded, sent nowhere: openlineage.url is not set", status.n_waiting),
+        );
+    };
+    if let Err(error) = openlineage::transport(project) {
+        return Finding::warn(subject, error.to_string(), "correct the section [openlineage]; till then they wait");
+    }
+    if !status.held.is_empty() {
+        let advice = "mend what the message names, then run `causeway openlineage deliver --held`";
+        return Finding::warn(subject, openlineage::held(&status), advice);
+    }
+    match status.last_failure {
+        Some(failure) => {
+            let since = status.oldest.unwrap_or_default();
+            let found = format!("{} wait since {since}: {}", status.n_waiting, failure.message);
+            Finding::warn(subject, found, "mend what the message names, then run `causeway openlineage deliver`")
+        }
+        None => Finding::ok(subject, format!("{} wait for {url}", status.n_waiting)),
+    }
 }

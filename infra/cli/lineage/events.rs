@@ -4,16 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use causeway_model::{Catalog, Direction, RunId, StepId};
-use causeway_openlineage::{Change, Emitter, EventSource as _, Places, Reader, Transition};
+use causeway_openlineage::{Change, EventSource as _, Reader, Transition};
 use causeway_runtime::Project;
 use causeway_system::Target;
 
 use super::graph::links;
 use crate::errors::Failure;
+use crate::openlineage::emitter;
 use crate::record::Record;
-
-/// The namespace of the catalog's own names.
-const NAMESPACE: &str = "causeway";
 
 /// Returns the events of all runs and steps between the target and its origins, or what was made
 /// of it, one a line in the order they happened.
@@ -30,8 +28,7 @@ pub(super) async fn lines(
     if direction == Direction::Upstream {
         steps.extend(record.maker(target.version.id).map(|step| step.id));
     }
-    let places = Places::new(&project.lake_url(), &project.folder, NAMESPACE)?;
-    let reader = Reader::new(catalog, Emitter::new(places));
+    let reader = Reader::new(catalog, emitter(project)?);
     let mut changes = changes(&record, &steps);
     changes.sort_by(|a, b| (&a.at, a.id).cmp(&(&b.at, b.id)));
     let mut text = String::new();
