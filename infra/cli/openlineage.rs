@@ -36,7 +36,9 @@ pub(crate) fn openlineage(app: &App, options: &OpenLineageOptions) -> Result<Exi
 /// Makes the emitter that the configuration describes.
 pub(crate) fn emitter(project: &Project) -> Result<Emitter, OpenLineageError> {
     let section = &project.config.openlineage;
-    let emitter = Emitter::new(Places::new(&project.lake_url(), &project.folder, &section.namespace)?);
+    let places = Places::new(&project.lake_url(), &project.folder, &section.namespace)?;
+    let folders = project.read_paths().into_iter().chain(project.write_paths());
+    let emitter = Emitter::new(places.with_folders(folders));
     Ok(if section.send_sql { emitter } else { emitter.without_sql() })
 }
 

@@ -70,6 +70,10 @@ fn a_pipeline_is_told_to_a_file_and_every_line_is_valid() {
     assert_eq!(without_inputs(&recorded), without_inputs(&events));
     let curve = events.iter().find(|event| what(event).1 == "COMPLETE" && !event["outputs"][0].is_null());
     assert!(curve.is_some_and(|event| event["outputs"][0]["facets"]["columnLineage"].is_object()));
+    let read = events.iter().flat_map(|event| event["inputs"].as_array().unwrap());
+    let paths: Vec<&str> =
+        read.map(|input| input["name"].as_str().unwrap()).filter(|path| path.ends_with(".csv")).collect();
+    assert!(!paths.is_empty() && paths.iter().all(|path| std::path::Path::new(path).is_file()), "{paths:?}");
     let runs: BTreeSet<&str> = events.iter().filter_map(|event| event["run"]["runId"].as_str()).collect();
     for run in runs {
         let of_run = events.iter().filter(|event| event["run"]["runId"] == run).map(|event| what(event).1);

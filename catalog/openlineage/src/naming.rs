@@ -31,6 +31,7 @@ impl DatasetName {
 pub struct Places {
     lake: DatasetName,
     project: PathBuf,
+    folders: Vec<PathBuf>,
     logical: String,
 }
 
@@ -47,7 +48,15 @@ impl Places {
         if !project.is_absolute() {
             return Err(unnamed(&project.to_string_lossy(), "the project's folder must be an absolute path"));
         }
-        Ok(Self { lake: place(lake, &project)?, project, logical: logical.into() })
+        Ok(Self { lake: place(lake, &project)?, project, folders: Vec::new(), logical: logical.into() })
+    }
+
+    /// Lets the path of a file start in any of these folders: the catalog calls a file by its path in
+    /// the folder that it was read from. It is the first where the file lies, else the project's.
+    #[must_use]
+    pub fn with_folders(mut self, folders: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.folders.extend(folders);
+        self
     }
 
     /// Returns the namespace of the catalog's own names.
@@ -64,13 +73,18 @@ impl Places {
         match dataset.kind {
             DatasetKind::View => Ok(self.logical_name(dataset)),
             DatasetKind::Table if !dataset.location.contains("://") => Ok(self.in_lake(&dataset.location)),
-            DatasetKind::Table | DatasetKind::File => place(&dataset.location, &self.project),
+            DatasetKind::Table => place(&dataset.location, &self.project),
+            DatasetKind::File => place(&dataset.location, self.folder_of(&dataset.location)),
         }
     }
 
     /// Returns what the catalog calls a dataset.
     pub fn logical_name(&self, dataset: &Dataset) -> DatasetName {
         DatasetName::new(&self.logical, dataset.name.to_string())
+    }
+
+    fn folder_of(&self, file: &str) -> &Path {
+        self.folders.iter().find(|folder| folder.join(file).is_file()).unwrap_or(&self.project)
     }
 
     fn in_lake(&self, location: &str) -> DatasetName {

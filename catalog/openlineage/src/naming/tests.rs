@@ -49,6 +49,17 @@ fn a_file_is_named_by_its_absolute_path() {
 }
 
 #[test]
+fn a_file_is_looked_for_where_files_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("lung.csv"), "time\n1\n").unwrap();
+    let places = Places::new("memory:///", "/srv/project", "causeway").unwrap();
+    let places = places.with_folders(["/srv/nowhere".into(), folder.path().to_owned()]);
+    let named = |path: &str| places.name(&dataset(DatasetKind::File, path)).unwrap().name;
+    assert_eq!(named("lung.csv"), folder.path().join("lung.csv").to_string_lossy());
+    assert_eq!(named("gone.csv"), "/srv/project/gone.csv");
+}
+
+#[test]
 fn a_table_elsewhere_is_named_by_its_own_place() {
     let table = |location: &str| named("file:///srv/lake", DatasetKind::Table, location);
     assert_eq!(table("s3://other/t"), pair("s3://other", "t"));
