@@ -74,6 +74,7 @@ pub(crate) fn open_lake(project: &Project) -> Result<Lake, Failure> {
 fn closed_paths(project: &Project) -> Vec<PathBuf> {
     let mut closed = vec![project.audit_key(), project.audit_first_key(), project.audit_heads()];
     closed.extend(project.lake_folder().into_iter().chain(project.catalog_file()));
+    closed.extend(project.openlineage_file().into_iter().chain(project.openlineage_token_file()));
     closed
 }
 

@@ -185,6 +185,17 @@ fn a_refused_event_holds_its_run_until_somebody_has_looked() {
 }
 
 #[test]
+fn the_file_of_events_and_the_token_are_closed_to_statements() {
+    let lake = lake("url = 'file://events.ndjson'\ntoken_file = 'token.csv'");
+    std::fs::write(lake.folder().join("token.csv"), "s3cret\n").unwrap();
+    lake.ok(&["sql", "-c", STATEMENT]);
+    for sql in ["SELECT * FROM read_json('events.ndjson')", "SELECT * FROM read_csv('token.csv')"] {
+        let refused = lake.command(&["sql", "-c", sql]).current_dir(lake.folder()).output().unwrap();
+        assert!(said(&refused).contains("CW0107") && !said(&refused).contains("s3cret"), "{}", said(&refused));
+    }
+}
+
+#[test]
 fn events_are_not_shown_to_those_who_may_not_see_the_whole_record() {
     let lake = Product::init();
     lake.ok(&["sql", "-c", "CREATE USER alice"]);

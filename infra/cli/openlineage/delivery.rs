@@ -1,6 +1,5 @@
 //! Delivery as the configuration says: where to, with which token, for how long.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -83,8 +82,8 @@ fn lease(project: &Project) -> Duration {
 /// Opens the place that events go to; `None` if there is none.
 pub(crate) fn transport(project: &Project) -> Result<Option<Box<dyn Transport>>, OpenLineageError> {
     let Some(url) = project.openlineage_url() else { return Ok(None) };
-    if let Some(path) = url.strip_prefix("file://") {
-        return Ok(Some(Box::new(FileTransport::open(Path::new(path))?)));
+    if let Some(file) = project.openlineage_file() {
+        return Ok(Some(Box::new(FileTransport::open(&file)?)));
     }
     let section = &project.config.openlineage;
     let settings = HttpSettings {

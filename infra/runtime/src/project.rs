@@ -110,6 +110,11 @@ impl Project {
         self.config.openlineage.url.as_deref().map(|url| self.absolute_url(url))
     }
 
+    /// Returns the file that lineage events go to, if they go to one.
+    pub fn openlineage_file(&self) -> Option<PathBuf> {
+        self.openlineage_url()?.strip_prefix("file://").map(PathBuf::from)
+    }
+
     /// Returns the file of the lineage endpoint's token.
     pub fn openlineage_token_file(&self) -> Option<PathBuf> {
         self.config.openlineage.token_file.as_ref().map(|path| self.folder.join(path))
