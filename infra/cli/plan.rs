@@ -14,7 +14,7 @@ use crate::terminal::print;
 pub(crate) fn plan(app: &App, options: &PlanOptions) -> Result<Exit, Failure> {
     let session = Session::open(app, &LimitOptions::default())?;
     let pipeline = Pipeline::load(&options.folder, &session.engine)?;
-    let plan = app.wait(async { Ok(Plan::new(&pipeline, &session.engine).await?) })?;
+    let plan = app.wait(async { Ok(Plan::new(&pipeline, &session.engine, app.user.as_deref()).await?) })?;
     let text = if app.terminal.json { format!("{}\n", json!(plan)) } else { plan.to_string() };
     print(&text)?;
     Ok(Exit::Ok)

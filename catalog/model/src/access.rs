@@ -287,6 +287,16 @@ impl Rights {
             }
     }
 
+    /// Returns true if the being there of a column of this very dataset may be known: protection hides
+    /// identifying ones.
+    pub fn may_know_column_of(&self, dataset: &Dataset, column: &str) -> bool {
+        let hidden = || {
+            dataset.policy.identifying.iter().any(|name| name == column)
+                && !self.is_shown(&dataset.name, &dataset.policy, column)
+        };
+        self.may_know_column(&dataset.name, column) && (self.sees_record() || self.may_govern() || !hidden())
+    }
+
     /// Returns the condition on the rows of a table that this user may see, in SQL; `None` for all rows.
     pub fn row_condition(&self, policies: &[RowPolicy]) -> Option<String> {
         if policies.is_empty() || self.is_admin() {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use causeway_engine::Engine;
+use causeway_model::{Rights, Step};
 use serde::Serialize;
 
 use crate::error::Result;
@@ -14,7 +15,7 @@ use crate::schedule::{Fold, Gap, Schedule};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// It has never succeeded.
+    /// It has never succeeded, as far as the user may know.
     New,
     /// The statement is another one.
     Changed,
@@ -76,14 +77,20 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans a pipeline: asks the catalog what has succeeded, and runs nothing.
+    /// Plans a pipeline for a user (`None` for the embedded mode's): asks the catalog what has
+    /// succeeded, as far as the user may see runs, and runs nothing.
     ///
     /// # Errors
-    /// Errors of the catalog.
-    pub async fn new(pipeline: &Pipeline, engine: &Engine) -> Result<Self> {
+    /// If there is no such user; errors of the catalog.
+    pub async fn new(pipeline: &Pipeline, engine: &Engine, user: Option<&str>) -> Result<Self> {
+        let rights = engine.rights(user).await?;
         let mut steps = Vec::with_capacity(pipeline.steps.len());
         for step in &pipeline.steps {
             let last = engine.catalog().last_success(&pipeline.name, &step.name).await?;
+            let last = match last {
+                Some(last) if sees(engine, &rights, &last).await? => Some(last),
+                _ => None,
+            };
             let change = match last {
                 None => Change::New,
                 Some(last) if last.sql == step.statement.sql => Change::Same,
@@ -100,6 +107,12 @@ impl Plan {
             steps,
         })
     }
+}
+
+/// Returns true if a user may see the run of a step: of one's own, or all of them.
+async fn sees(engine: &Engine, rights: &Rights, step: &Step) -> Result<bool> {
+    let all = rights.sees_record() || rights.has_role("operator");
+    Ok(all || engine.catalog().run(&step.run).await?.actor == rights.user)
 }
 
 fn planned(pipeline: &Pipeline, step: &PipelineStep, change: Change) -> PlannedStep {

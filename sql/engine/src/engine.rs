@@ -143,7 +143,10 @@ impl Engine {
     /// Any [`EngineError`]; the step is then recorded as failed.
     pub async fn run_step(&self, request: &StepRequest) -> Result<StepReport> {
         let parsed = parse_one(&request.sql, &self.limits())?;
-        let report = Box::pin(Change::run(self, request, parsed)).await;
+        let report = match self.guard(&request.context).await {
+            Ok(guard) => Box::pin(Change::run(self, request, parsed, guard)).await,
+            Err(error) => Err(error),
+        };
         if let Err(error) = &report {
             self.turned_away(&request.sql, &request.context, error).await;
         }
@@ -190,7 +193,7 @@ impl Engine {
     }
 
     async fn statement(&self, parsed: Parsed, context: &StatementContext) -> Result<Outcome> {
-        self.guard(context).await?;
+        let guard = self.guard(context).await?;
         let run = RunId(uuid::Uuid::now_v7().to_string());
         self.catalog()
             .begin_run(&NewRun {
@@ -211,7 +214,7 @@ impl Engine {
             force: false,
             context: context.clone(),
         };
-        let result = Box::pin(Change::run(self, &request, parsed)).await;
+        let result = Box::pin(Change::run(self, &request, parsed, guard)).await;
         let state = if result.is_ok() { RunState::Succeeded } else { RunState::Failed };
         self.catalog().finish_run(&run, state).await?;
         result.map(Outcome::Done)

@@ -85,6 +85,7 @@ pub(crate) async fn versions(catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
         optional_texts(rows().map(|(version, _)| maker(version).map(|step| &step.run.0))),
         optional_texts(rows().map(|(version, _)| maker(version).map(|step| &step.name))),
         instants(rows().map(|(version, _)| Some(version.committed_at.as_str())))?,
+        instants(rows().map(|(_, dataset)| dataset.dropped_at.as_deref()))?,
     ])
 }
 

@@ -179,6 +179,7 @@ const RELATIONS: &[RelationDoc] = &[
             optional("run", Kind::Text, "the run that made it; null for a file"),
             optional("step", Kind::Text, "the step that made it; null for a file"),
             column("committed_at", Kind::Instant, "when it was recorded"),
+            optional("dropped_at", Kind::Instant, "when its dataset was dropped; null while it lives"),
         ],
     },
     RelationDoc {

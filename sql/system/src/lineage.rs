@@ -84,10 +84,9 @@ impl Target {
 }
 
 fn is_known(rights: &Rights, target: &Target) -> bool {
-    let name = &target.dataset.name;
     match &target.column {
-        Some(column) => rights.may_know_column(name, column),
-        None => rights.may_know(name),
+        Some(column) => rights.may_know_column_of(&target.dataset, column),
+        None => rights.may_know(&target.dataset.name),
     }
 }
 
@@ -108,7 +107,7 @@ fn unknown_column(rights: &Rights, dataset: &Dataset, version: &DatasetVersion, 
         .columns
         .iter()
         .map(|column| column.name.as_str())
-        .filter(|name| rights.may_know_column(&dataset.name, name))
+        .filter(|name| rights.may_know_column_of(dataset, name))
         .collect();
     let meant = nearest(column, known.iter().copied()).map(|name| format!("; did you mean `{name}`?"));
     CatalogError::Invalid(format!(
@@ -152,7 +151,7 @@ async fn of_columns(
     let mut edges: BTreeMap<String, LineageRow> = BTreeMap::new();
     for name in names {
         let is_known = target.version.columns.iter().any(|column| column.name == *name)
-            && rights.may_know_column(&target.dataset.name, name);
+            && rights.may_know_column_of(&target.dataset, name);
         if !is_known {
             return Err(unknown_column(rights, &target.dataset, &target.version, name));
         }

@@ -1,7 +1,7 @@
 //! Which rows of a relation a user sees.
 //!
 //! Admins and auditors see everything, stewards all about tables and rights. Others see columns and
-//! edges of columns they may read, datasets and versions they may read all of (the number of rows of a
+//! edges of columns they may read, live datasets and their versions if they may read all of them (the number of rows of a
 //! table with hidden ones would say how many), runs they started (an `operator`: all runs), and grants
 //! and policies of their own roles. Nobody else sees the audit log or lineage events.
 

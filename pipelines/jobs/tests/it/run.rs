@@ -94,7 +94,7 @@ async fn a_plan_shows_order_inputs_and_what_changed() {
     lab.run().await;
     lab.write("10_one.sql", "CREATE OR REPLACE TABLE main.one AS SELECT 3 AS x");
     lab.write("05_new.sql", "-- check: SELECT true\nCREATE OR REPLACE TABLE main.new AS SELECT x FROM main.outside");
-    let plan = Plan::new(&lab.load(), &lab.engine).await.unwrap();
+    let plan = Plan::new(&lab.load(), &lab.engine, None).await.unwrap();
     let changes: Vec<(&str, Change)> = plan.steps.iter().map(|step| (step.name.as_str(), step.change)).collect();
     let expected =
         [("05_new", Change::New), ("10_one", Change::Changed), ("20_two", Change::Same), ("30_other", Change::Same)];
@@ -105,4 +105,20 @@ async fn a_plan_shows_order_inputs_and_what_changed() {
     assert!(text.contains("       after  10_one\n"), "{text}");
     let json = serde_json::to_value(&plan).unwrap();
     assert_eq!(json["steps"][0]["n_checks"], 1);
+}
+
+#[tokio::test]
+async fn a_plan_tells_of_runs_that_its_user_may_see() {
+    let lab = Lab::new().await;
+    lab.pipeline(&THREE);
+    lab.run().await;
+    for sql in ["CREATE USER alice", "CREATE USER olga", "GRANT operator TO olga"] {
+        lab.execute(sql).await;
+    }
+    let pipeline = lab.load();
+    for (user, change) in [("alice", Change::New), ("olga", Change::Same)] {
+        let plan = Plan::new(&pipeline, &lab.engine, Some(user)).await.unwrap();
+        assert!(plan.steps.iter().all(|step| step.change == change), "{user}: {plan}");
+    }
+    assert!(Plan::new(&pipeline, &lab.engine, Some("mallory")).await.is_err());
 }

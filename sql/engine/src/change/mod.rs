@@ -86,10 +86,14 @@ struct Done {
 }
 
 impl Change<'_> {
-    /// Runs a parsed statement as a step.
-    pub(crate) async fn run(engine: &Engine, request: &StepRequest, parsed: Parsed) -> Result<StepReport> {
+    /// Runs a parsed statement as a step, with the rights of its user.
+    pub(crate) async fn run(
+        engine: &Engine,
+        request: &StepRequest,
+        parsed: Parsed,
+        guard: Guard,
+    ) -> Result<StepReport> {
         let started = Instant::now();
-        let guard = engine.guard(&request.context).await?;
         let (state, running) = engine.session(&request.context, &guard)?;
         let change = Change { engine, request, parsed, state, running, guard };
         let earlier = engine.catalog().step(&request.run, &request.name).await?;
