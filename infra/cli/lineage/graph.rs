@@ -15,6 +15,8 @@ use crate::record::Record;
 pub(super) struct Graph {
     pub(super) tables: Vec<Table>,
     pub(super) edges: Vec<Edge>,
+    /// True if all was made from one table, false if one table was made from all.
+    pub(super) is_downstream: bool,
 }
 
 /// One version of a table, view or file; or an origin that is not known.
@@ -110,7 +112,7 @@ fn read(step: &causeway_model::Step, input: VersionId) -> Vec<Link> {
 
 /// Makes the graph of tables.
 pub(super) fn of_tables(record: &Record, target: &Target, direction: Direction, depth: Option<i64>) -> Graph {
-    let mut graph = Graph::default();
+    let mut graph = Graph { is_downstream: direction == Direction::Downstream, ..Graph::default() };
     let mut places = HashMap::new();
     let mut place = |graph: &mut Graph, id: VersionId| -> usize {
         *places.entry(id).or_insert_with(|| {
@@ -142,6 +144,7 @@ pub(super) async fn of_columns(
 ) -> Result<Graph, Failure> {
     let rows = catalog.lineage(target.version.id, target.column.as_deref(), direction, depth).await?;
     let mut builder = Builder::default();
+    builder.graph.is_downstream = direction == Direction::Downstream;
     let name = target.dataset.name.to_string();
     let table = builder.table(catalog, Some((&name, target.version.version))).await?;
     builder.graph.tables[table].is_target = true;

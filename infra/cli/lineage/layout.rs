@@ -36,6 +36,15 @@ pub(super) struct Layout {
     pub(super) size: Size,
 }
 
+/// What a box stands beside where its edges leave it a choice of layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Near {
+    /// The first box that reads it.
+    Readers,
+    /// The last box that it reads.
+    Sources,
+}
+
 /// A box, or a bend of an edge.
 struct Item {
     layer: usize,
@@ -52,8 +61,8 @@ struct Layers {
 }
 
 /// Lays boxes out; `edges` gives how many edges each pair has. `between` is the space between layers.
-pub(super) fn layout(sizes: &[Size], edges: &BTreeMap<(usize, usize), usize>, between: f64) -> Layout {
-    let layer = layers_of(sizes.len(), edges);
+pub(super) fn layout(sizes: &[Size], edges: &BTreeMap<(usize, usize), usize>, between: f64, near: Near) -> Layout {
+    let layer = layers_of(sizes.len(), edges, near);
     let n_layers = layer.iter().max().map_or(0, |last| last + 1);
     let items = sizes.iter().zip(&layer).map(|(size, layer)| Item::new(*layer, size.height));
     let mut layers = Layers { items: items.collect(), order: vec![Vec::new(); n_layers] };
@@ -78,31 +87,35 @@ pub(super) fn layout(sizes: &[Size], edges: &BTreeMap<(usize, usize), usize>, be
     Layout { corners: corners.collect(), crossings: crossings.collect(), size: Size { width: right, height: bottom } }
 }
 
-/// Gives each box its layer: the last one as far right as its longest path to an end allows, so that
-/// sources stand beside what reads them. An edge that closes a cycle does not count.
-fn layers_of(n_boxes: usize, edges: &BTreeMap<(usize, usize), usize>) -> Vec<usize> {
-    let mut readers = vec![Vec::new(); n_boxes];
+/// Gives each box its layer, by the longest path to an end on one side. An edge that closes a cycle
+/// does not count.
+fn layers_of(n_boxes: usize, edges: &BTreeMap<(usize, usize), usize>, near: Near) -> Vec<usize> {
+    let mut next = vec![Vec::new(); n_boxes];
     for (from, to) in edges.keys() {
-        readers[*from].push(*to);
+        match near {
+            Near::Readers => next[*from].push(*to),
+            Near::Sources => next[*to].push(*from),
+        }
     }
     let mut distance: Vec<Option<usize>> = vec![None; n_boxes];
     for index in 0..n_boxes {
-        to_end(index, &readers, &mut distance, &mut BTreeSet::new());
+        to_end(index, &next, &mut distance, &mut BTreeSet::new());
     }
     let longest = distance.iter().flatten().max().copied().unwrap_or(0);
-    distance.iter().map(|distance| longest - distance.unwrap_or(0)).collect()
+    let layer = |distance: usize| if near == Near::Readers { longest - distance } else { distance };
+    distance.iter().map(|distance| layer(distance.unwrap_or(0))).collect()
 }
 
-fn to_end(index: usize, readers: &[Vec<usize>], distance: &mut [Option<usize>], path: &mut BTreeSet<usize>) -> usize {
+fn to_end(index: usize, next: &[Vec<usize>], distance: &mut [Option<usize>], path: &mut BTreeSet<usize>) -> usize {
     if let Some(known) = distance[index] {
         return known;
     }
     if !path.insert(index) {
         return 0;
     }
-    let farther = readers[index].iter().map(|reader| match path.contains(reader) {
+    let farther = next[index].iter().map(|other| match path.contains(other) {
         true => 0,
-        false => to_end(*reader, readers, distance, path) + 1,
+        false => to_end(*other, next, distance, path) + 1,
     });
     let found = farther.max().unwrap_or(0);
     path.remove(&index);
@@ -291,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_chain_is_a_straight_line() {
-        let layout = layout(&boxes(3), &edges(&[(2, 1), (1, 0)]), 50.0);
+        let layout = layout(&boxes(3), &edges(&[(2, 1), (1, 0)]), 50.0, Near::Readers);
         let places: Vec<(f64, f64)> = layout.corners.iter().map(|corner| (corner.x, corner.y)).collect();
         assert_eq!(places, [(300.0, 0.0), (150.0, 0.0), (0.0, 0.0)]);
         assert_eq!(layout.size, Size { width: 400.0, height: 40.0 });
@@ -300,7 +313,7 @@ mod tests {
     #[test]
     fn boxes_of_a_layer_do_not_touch_and_lines_do_not_cross() {
         // Two sources each feed one of two tables, given in crossed order.
-        let layout = layout(&boxes(5), &edges(&[(3, 2), (4, 1), (1, 0), (2, 0)]), 50.0);
+        let layout = layout(&boxes(5), &edges(&[(3, 2), (4, 1), (1, 0), (2, 0)]), 50.0, Near::Readers);
         let y = |index: usize| layout.corners[index].y;
         assert!((y(1) - y(2)).abs() >= 40.0 + GAP - 1e-9);
         assert_eq!(y(1) < y(2), y(4) < y(3));
@@ -308,7 +321,7 @@ mod tests {
 
     #[test]
     fn an_edge_over_a_layer_goes_round_the_box_there() {
-        let layout = layout(&boxes(3), &edges(&[(0, 1), (1, 2), (0, 2)]), 50.0);
+        let layout = layout(&boxes(3), &edges(&[(0, 1), (1, 2), (0, 2)]), 50.0, Near::Readers);
         let (left, right) = layout.crossings[&(0, 2)][0];
         let middle = layout.corners[1];
         assert!(left.y > middle.y + 40.0 || left.y < middle.y, "{} {}", left.y, middle.y);
@@ -316,8 +329,14 @@ mod tests {
     }
 
     #[test]
+    fn a_box_stands_beside_what_it_is_near_to() {
+        let x = |near| layout(&boxes(4), &edges(&[(0, 1), (1, 2), (0, 3)]), 50.0, near).corners[3].x;
+        assert_eq!((x(Near::Readers), x(Near::Sources)), (300.0, 150.0));
+    }
+
+    #[test]
     fn a_cycle_ends_too() {
-        assert_eq!(layout(&boxes(2), &edges(&[(0, 1), (1, 0)]), 50.0).corners.len(), 2);
-        assert_eq!(layout(&[], &edges(&[]), 50.0).corners.len(), 0);
+        assert_eq!(layout(&boxes(2), &edges(&[(0, 1), (1, 0)]), 50.0, Near::Readers).corners.len(), 2);
+        assert_eq!(layout(&[], &edges(&[]), 50.0, Near::Readers).corners.len(), 0);
     }
 }

@@ -7,7 +7,7 @@ use causeway_model::EdgeKind;
 
 use super::dot::escaped;
 use super::graph::{Edge, Graph, Port, Table};
-use super::layout::{Layout, Point, Size, layout};
+use super::layout::{Layout, Near, Point, Size, layout};
 
 const MARGIN: f64 = 20.0;
 /// The name and the line below it; the step that made a table stands on a third.
@@ -95,7 +95,8 @@ pub(super) fn svg(graph: &Graph, title: &str) -> String {
     for edge in &graph.edges {
         *pairs.entry((edge.from.table, edge.to.table)).or_default() += 1;
     }
-    let picture = Picture { graph, layout: layout(&sizes, &pairs, BETWEEN), sizes, pairs };
+    let near = if graph.is_downstream { Near::Sources } else { Near::Readers };
+    let picture = Picture { graph, layout: layout(&sizes, &pairs, BETWEEN, near), sizes, pairs };
     picture.draw(title)
 }
 
@@ -337,6 +338,7 @@ mod tests {
         Graph {
             tables: vec![table("a.made", Some(0)), table("a.read", Some(3)), table("unknown origin", None)],
             edges: vec![edge(1, 0, EdgeKind::Aggregation, true), edge(2, 0, EdgeKind::Filter, false)],
+            is_downstream: false,
         }
     }
 
