@@ -13,10 +13,11 @@ const EVENT: usize = 11;
 
 /// Lists what is told. Events are built where the query looks at them, which costs some reads each.
 pub(crate) async fn events(ask: &Ask<'_>) -> Result<Vec<ArrayRef>> {
-    let changes = match ask.rights.sees_record() {
+    let mut changes = match ask.rights.sees_record() {
         true => ask.catalog.changes(ask.run.as_ref()).await.map_err(catalog_error)?,
         false => Vec::new(),
     };
+    changes.truncate(ask.limit.unwrap_or(usize::MAX));
     let mut bodies = Vec::with_capacity(changes.len());
     for change in &changes {
         bodies.push(body(ask, change).await);

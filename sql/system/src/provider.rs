@@ -93,6 +93,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) columns: Option<&'a [usize]>,
     /// The run that the query asks for, if it asks for one.
     pub(crate) run: Option<RunId>,
+    /// How many rows are enough.
+    pub(crate) limit: Option<usize>,
 }
 
 /// A relation of one catalog.
@@ -135,7 +137,7 @@ impl TableProvider for SystemTable {
         _state: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
-        _limit: Option<usize>,
+        limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let catalog = self.system.catalog.as_ref();
         let ask = Ask {
@@ -144,6 +146,7 @@ impl TableProvider for SystemTable {
             rights: &self.rights,
             columns: projection.map(Vec::as_slice),
             run: filters.iter().find_map(run_asked_for),
+            limit,
         };
         let batch = RecordBatch::try_new(self.schema(), self.source.rows(&ask).await?)?;
         let batch = visible(&self.source, batch, catalog, &self.rights).await?;

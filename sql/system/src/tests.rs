@@ -302,6 +302,8 @@ async fn events_are_shown_to_those_who_see_the_whole_record() {
     let shown = shown.await.unwrap();
     assert!(shown.contains("|       | START    | 0       |              | true     |"), "{shown}");
     assert!(shown.contains("| curve | COMPLETE | 1       |              | true     |"), "{shown}");
+    let few = ask(system.table("openlineage", &everything()).unwrap(), "SELECT type, event FROM t LIMIT 1");
+    assert_eq!(few.await.unwrap().matches("START").count(), 2, "its type, and the event's");
     let count = |rights: Rights, condition: &str| {
         let provider = system.table("openlineage", &Arc::new(rights)).unwrap();
         let sql = format!("SELECT 'n=' || count(*) FROM t WHERE {condition}");

@@ -68,6 +68,12 @@ async fn assert_whole(catalog: &dyn Catalog) -> Vec<DatasetVersion> {
     let steps = catalog.steps(None).await.unwrap();
     let succeeded = steps.iter().filter(|step| step.state == StepState::Succeeded).count();
     assert_eq!(succeeded, versions.len());
+    let mut told = [0; 4];
+    for record in catalog.changes(None).await.unwrap() {
+        told[record.change.transition as usize] += 1;
+    }
+    let n_runs = catalog.runs(i64::MAX).await.unwrap().len();
+    assert_eq!(told, [n_runs + steps.len(), succeeded, 0, 0], "each transition is told once");
     versions
 }
 
