@@ -26,6 +26,7 @@ mod exec;
 mod gate;
 mod limits;
 mod lineage;
+mod membership;
 mod node;
 mod parse;
 mod plan;

@@ -23,6 +23,7 @@ use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 
 use crate::api::EngineConfig;
 use crate::exec::OperatorQueryPlanner;
+use crate::membership::SpellOutMembership;
 use crate::parse::DEFAULT_SCHEMA;
 
 /// Builds the session that every statement starts from.
@@ -42,6 +43,7 @@ pub(crate) fn base_session(config: &EngineConfig) -> Result<SessionState> {
         .with_config(session)
         .with_runtime_env(runtime)
         .with_query_planner(Arc::new(OperatorQueryPlanner))
+        .with_analyzer_rule(Arc::new(SpellOutMembership))
         .build();
     Ok(state)
 }
