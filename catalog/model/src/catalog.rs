@@ -105,6 +105,9 @@ pub trait Catalog: AuditLog + Send + Sync + Debug {
     /// Lists the operators that ran in a step, in the order they were recorded.
     async fn operators(&self, step: StepId) -> Result<Vec<OperatorUse>>;
 
+    /// Lists the operators that ran in all steps, by step.
+    async fn all_operators(&self) -> Result<Vec<(StepId, OperatorUse)>>;
+
     /// Returns the last step of that name that succeeded in any run of the pipeline.
     async fn last_success(&self, pipeline: &str, step: &str) -> Result<Option<Step>>;
 

@@ -226,6 +226,10 @@ impl<B: Backend> Catalog for SqlCatalog<B> {
         read_one!(self, |connection| steps::operators(connection, step))
     }
 
+    async fn all_operators(&self) -> Result<Vec<(StepId, OperatorUse)>> {
+        read!(self, |connection| steps::all_operators(connection))
+    }
+
     async fn last_success(&self, pipeline: &str, step: &str) -> Result<Option<Step>> {
         read_one!(self, |connection| steps::last_success(connection, pipeline, step))
     }

@@ -26,6 +26,7 @@ pub(crate) async fn complete(
     let now = write::now(connection).await?;
     let ending = Ending { step, now: &now };
     succeed(connection, &ending, attempt, outcome).await?;
+    steps::note_success(connection, step).await?;
     // Looked up before the outputs exist: no edge can lead back into them, so lineage has no cycles.
     let origins = edges::origins(connection, &outcome.lineage).await?;
     for schema in &outcome.schemas {

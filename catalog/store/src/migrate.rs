@@ -43,6 +43,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../../migrations/0004_openlineage.postgres.sql"),
         },
     },
+    Migration {
+        name: "last_success",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0005_last_success.sqlite.sql"),
+            postgres: include_str!("../../migrations/0005_last_success.postgres.sql"),
+        },
+    },
 ];
 
 const RECORD: Sql = Sql {

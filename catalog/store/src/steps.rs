@@ -2,7 +2,7 @@
 
 use causeway_model::{CatalogError, NewStep, OperatorUse, RunId, Step, StepId, StepState, Transition, VersionId};
 
-use crate::connection::{Connection, Sql};
+use crate::connection::{Connection, Row, Sql};
 use crate::error::{Result, already_exists, damaged, invalid, not_found};
 use crate::outbox::{self, Told};
 use crate::{audit, rows, runs, write};
@@ -116,14 +116,34 @@ pub(crate) async fn list(connection: &mut Connection, run: Option<&RunId>) -> Re
 }
 
 pub(crate) async fn last_success(connection: &mut Connection, pipeline: &str, step: &str) -> Result<Option<Step>> {
-    let row = connection.query(select_step!(
-        "WHERE s.name = $1 AND s.state = 'succeeded' AND r.pipeline = $2 ORDER BY s.finished_at DESC, s.id DESC LIMIT 1"
-    ))
-    .bind(step)
-    .bind(pipeline)
-    .fetch_optional()
-    .await?;
+    let row = connection
+        .query(select_step!("JOIN last_success l ON l.step_id = s.id WHERE l.step = $1 AND l.pipeline = $2"))
+        .bind(step)
+        .bind(pipeline)
+        .fetch_optional()
+        .await?;
     row.as_ref().map(rows::step).transpose()
+}
+
+/// Notes the step as the last of its name that succeeded in its pipeline.
+pub(crate) async fn note_success(connection: &mut Connection, step: StepId) -> Result<()> {
+    connection
+        .query(
+            "INSERT INTO last_success (pipeline, step, step_id) SELECT r.pipeline, s.name, s.id \
+             FROM step s JOIN run r ON r.id = s.run_id WHERE s.id = $1 AND r.pipeline IS NOT NULL \
+             ON CONFLICT (pipeline, step) DO UPDATE SET step_id = excluded.step_id",
+        )
+        .bind(step.0)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Lists the operators of all steps, by step and in the order they were recorded.
+pub(crate) async fn all_operators(connection: &mut Connection) -> Result<Vec<(StepId, OperatorUse)>> {
+    let sql = "SELECT step_id, operator, version, options, report FROM step_operator ORDER BY step_id, position";
+    let rows = connection.query(sql).fetch_all().await?;
+    rows.iter().map(|row| Ok((StepId(row.get("step_id")?), operator_use(row)?))).collect()
 }
 
 pub(crate) async fn operators(connection: &mut Connection, step: StepId) -> Result<Vec<OperatorUse>> {
@@ -132,17 +152,17 @@ pub(crate) async fn operators(connection: &mut Connection, step: StepId) -> Resu
         .bind(step.0)
         .fetch_all()
         .await?;
+    rows.iter().map(operator_use).collect()
+}
+
+fn operator_use(row: &Row) -> Result<OperatorUse> {
     let json = |text: &str| serde_json::from_str(text).map_err(|e| damaged(format!("operator of a step: {e}")));
-    rows.iter()
-        .map(|row| {
-            Ok(OperatorUse {
-                operator: row.get("operator")?,
-                version: row.get("version")?,
-                options: json(row.get("options")?)?,
-                report: json(row.get("report")?)?,
-            })
-        })
-        .collect()
+    Ok(OperatorUse {
+        operator: row.get("operator")?,
+        version: row.get("version")?,
+        options: json(row.get("options")?)?,
+        report: json(row.get("report")?)?,
+    })
 }
 
 /// Writes the step's row anew; only a running one counts as an attempt.

@@ -67,8 +67,8 @@ impl Source {
             Self::Datasets => datasets::datasets(catalog).await,
             Self::DatasetVersions => datasets::versions(catalog).await,
             Self::Columns => datasets::columns(catalog).await,
-            Self::Runs => runs::runs(catalog).await,
-            Self::Steps => steps::steps(catalog).await,
+            Self::Runs => runs::runs(ask).await,
+            Self::Steps => steps::steps(ask).await,
             Self::OperatorRuns => runs::operator_runs(catalog).await,
             Self::Operators => Ok(operators::operators()),
             Self::OperatorOptions => Ok(operators::options()),
@@ -93,7 +93,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) columns: Option<&'a [usize]>,
     /// The run that the query asks for, if it asks for one.
     pub(crate) run: Option<RunId>,
-    /// How many rows are enough.
+    /// How many rows are enough; none where rows are left out afterwards.
     pub(crate) limit: Option<usize>,
 }
 
@@ -122,9 +122,10 @@ impl TableProvider for SystemTable {
         TableType::View
     }
 
-    /// A query of one run's events need not read all. What is read too much is filtered above.
+    /// A query of one run need not read all. What is read too much is filtered above.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let of_run = |filter: &&Expr| self.source == Source::OpenLineage && run_asked_for(filter).is_some();
+        let has_run = matches!(self.source, Source::OpenLineage | Source::Runs | Source::Steps);
+        let of_run = |filter: &&Expr| has_run && run_asked_for(filter).is_some();
         let answer = |filter: &&Expr| match of_run(filter) {
             true => TableProviderFilterPushDown::Inexact,
             false => TableProviderFilterPushDown::Unsupported,
@@ -146,7 +147,7 @@ impl TableProvider for SystemTable {
             rights: &self.rights,
             columns: projection.map(Vec::as_slice),
             run: filters.iter().find_map(run_asked_for),
-            limit,
+            limit: limit.filter(|_| self.rights.sees_record()),
         };
         let batch = RecordBatch::try_new(self.schema(), self.source.rows(&ask).await?)?;
         let batch = visible(&self.source, batch, catalog, &self.rights).await?;

@@ -1,14 +1,26 @@
 //! Rows of `system.runs` and `system.operator_runs`.
 
+use std::collections::HashMap;
+
 use arrow::array::ArrayRef;
-use causeway_model::Catalog;
+use causeway_model::{Catalog, CatalogError, OperatorUse, Step, StepId};
 use datafusion::error::Result;
 
 use crate::cells::{instants, integers, optional_texts, texts};
-use crate::provider::catalog_error;
+use crate::provider::{Ask, catalog_error};
 
-pub(crate) async fn runs(catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
-    let runs = catalog.runs(i64::MAX).await.map_err(catalog_error)?;
+/// Newest first.
+pub(crate) async fn runs(ask: &Ask<'_>) -> Result<Vec<ArrayRef>> {
+    let runs = match &ask.run {
+        Some(run) => match ask.catalog.run(run).await {
+            Err(CatalogError::NotFound { .. }) => Vec::new(),
+            run => vec![run.map_err(catalog_error)?],
+        },
+        None => {
+            let limit = ask.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX);
+            ask.catalog.runs(limit).await.map_err(catalog_error)?
+        }
+    };
     let rows = || runs.iter();
     Ok(vec![
         texts(rows().map(|row| &row.id.0)),
@@ -24,16 +36,15 @@ pub(crate) async fn runs(catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
 }
 
 pub(crate) async fn operator_runs(catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
-    let mut rows = Vec::new();
-    for step in catalog.steps(None).await.map_err(catalog_error)? {
-        for used in catalog.operators(step.id).await.map_err(catalog_error)? {
-            rows.push((step.run.0.clone(), step.name.clone(), used));
-        }
-    }
-    let rows = || rows.iter();
+    let steps = catalog.steps(None).await.map_err(catalog_error)?;
+    let steps: HashMap<StepId, &Step> = steps.iter().map(|step| (step.id, step)).collect();
+    let uses = catalog.all_operators().await.map_err(catalog_error)?;
+    let uses: Vec<(&Step, OperatorUse)> =
+        uses.into_iter().filter_map(|(step, used)| Some((*steps.get(&step)?, used))).collect();
+    let rows = || uses.iter();
     Ok(vec![
-        texts(rows().map(|(run, ..)| run)),
-        texts(rows().map(|(_, step, _)| step)),
+        texts(rows().map(|(step, _)| &step.run.0)),
+        texts(rows().map(|(step, _)| &step.name)),
         texts(rows().map(|(.., used)| &used.operator)),
         integers(rows().map(|(.., used)| used.version)),
         texts(rows().map(|(.., used)| used.options.to_string())),

@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 
 use arrow::array::ArrayRef;
-use causeway_model::{Catalog, DatasetId, TableName, VersionId};
+use causeway_model::{Catalog, CatalogError, DatasetId, TableName, VersionId};
 use datafusion::error::Result;
 
 use crate::cells::{instants, integers, optional_integers, optional_texts, text_lists, texts};
-use crate::provider::catalog_error;
+use crate::provider::{Ask, catalog_error};
 
-pub(crate) async fn steps(catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
-    let steps = catalog.steps(None).await.map_err(catalog_error)?;
-    let names = version_names(catalog).await?;
+pub(crate) async fn steps(ask: &Ask<'_>) -> Result<Vec<ArrayRef>> {
+    let steps = match ask.catalog.steps(ask.run.as_ref()).await {
+        Err(CatalogError::NotFound { .. }) => Vec::new(),
+        steps => steps.map_err(catalog_error)?,
+    };
+    let names = version_names(ask.catalog).await?;
     let named = |versions: &[VersionId]| -> Vec<String> {
         versions.iter().filter_map(|version| names.get(version).cloned()).collect()
     };

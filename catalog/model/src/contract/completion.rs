@@ -122,6 +122,8 @@ pub async fn operators_keep_options_and_report(catalog: &dyn Catalog) {
     let outcome = StepOutcome { operators: operators.clone(), ..StepOutcome::default() };
     catalog.complete_step(step.id, 1, &outcome).await.unwrap();
     assert_eq!(catalog.operators(step.id).await.unwrap(), operators);
+    let all: Vec<_> = operators.into_iter().map(|used| (step.id, used)).collect();
+    assert_eq!(catalog.all_operators().await.unwrap(), all);
 }
 
 pub async fn an_exported_file_is_an_output_of_the_schema_file(catalog: &dyn Catalog) {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use causeway_audit::{Action, Event, Export, LogId, LogKey, Outcome};
 use causeway_cluster::{Cluster, Database, Shutdown};
 use causeway_model::{
-    Catalog, CatalogError, Direction, NewFile, RunId, RunState, Step, StepOutcome, StepState, TableName, VersionId,
+    AuditLog as _, Catalog, CatalogError, Direction, NewFile, RunId, RunState, Step, StepOutcome, StepState, TableName,
+    VersionId,
 };
 use causeway_store::{PostgresCatalog, PostgresOptions};
 use sqlx::{Connection as _, PgConnection};
@@ -51,7 +53,7 @@ where
 {
     let mut blocker = PgConnection::connect(database.url()).await.unwrap();
     let lock = "BEGIN; LOCK TABLE run, step, step_input, dataset, dataset_version, dataset_column, ingested_file, \
-                lineage_event";
+                lineage_event, audit_state";
     sqlx::raw_sql(lock).execute(&mut blocker).await.unwrap();
     let call = tokio::spawn(call);
     while database.psql("SELECT COUNT(*) FROM pg_locks WHERE NOT granted") == "0\n" {
@@ -101,7 +103,11 @@ async fn a_restart_in_each_kind_of_transaction_leaves_it_done_once() {
     let catalog = open(&database).await;
     let mut each = Interruptions { cluster: &cluster, database: &database, catalog, how: Shutdown::Fast };
     let run = run_id();
+    let key = LogKey::generate().unwrap();
 
+    let public = key.public();
+    each.call(move |catalog| async move { catalog.start_audit("admin", &LogId::generate().unwrap(), &public).await })
+        .await;
     each.call(|catalog| async move { catalog.begin_run(&new_run(&run_id())).await }).await;
     each.call(|catalog| async move { catalog.finish_run(&run_id(), RunState::Failed).await }).await;
     each.call(|catalog| async move { catalog.resume_run(&run_id()).await }).await;
@@ -116,6 +122,9 @@ async fn a_restart_in_each_kind_of_transaction_leaves_it_done_once() {
     let outcome: StepOutcome = writes(output(TableName::new("a", "t"), 0));
     let ids = each.call(|catalog| async move { catalog.complete_step(step.id, 2, &outcome).await }).await;
     let id = ids[0];
+    let query = Event::new("ann", Action::Query, Outcome::started());
+    let number = each.call(|catalog| async move { catalog.record(query).await }).await;
+    assert_eq!(number, Some(6));
     let read = each.call(|catalog| async move { catalog.lineage(id, None, Direction::Upstream, None).await }).await;
     assert!(read.is_empty());
     let waiting = each.call(|catalog| async move { catalog.pending_changes(100).await }).await;
@@ -129,6 +138,8 @@ async fn a_restart_in_each_kind_of_transaction_leaves_it_done_once() {
     assert_eq!(catalog.run(&run).await.unwrap().state, RunState::Running);
     assert_eq!(catalog.version_by_id(file_version).await.unwrap().version, 0);
     assert!(catalog.check().await.unwrap().contains("2 datasets, 2 versions, 1 runs"));
+    let checked = causeway_model::audit::verify(&*catalog, public, Export::default(), &mut |_, _| {}).await.unwrap();
+    assert_eq!(checked.n_records, 7);
 }
 
 /// A commit waits for a standby that does not exist; it is on the disk already when the connection goes.
