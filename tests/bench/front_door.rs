@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use causeway_audit::{LogId, LogKey};
 use causeway_engine::{Engine, EngineConfig, Outcome, StatementContext};
 use causeway_lake::{At, Lake, LakeConfig};
 use causeway_store::SqliteCatalog;
@@ -31,9 +32,26 @@ fn main() -> Result<(), Failure> {
 }
 
 async fn measure() -> Result<String, Failure> {
+    let mut report = "front door beside bare DataFusion, medians over 201 pairs of runs, 2 threads\n".to_owned();
+    for audited in [false, true] {
+        let how = if audited {
+            "with the audit log: rows wait until their query's record is on disk"
+        } else {
+            "without the audit log"
+        };
+        writeln!(report, "{how}")?;
+        report += &compare(audited).await?;
+    }
+    Ok(report)
+}
+
+async fn compare(audited: bool) -> Result<String, Failure> {
     let folder = tempfile::tempdir()?;
     let engine = engine(folder.path()).await?;
-    let mut report = "front door beside bare DataFusion, medians over 201 pairs of runs, 2 threads\n".to_owned();
+    if audited {
+        engine.catalog().start_audit("admin", &LogId::generate()?, &LogKey::generate()?.public()).await?;
+    }
+    let mut report = String::new();
     for rows in [1_000_u64, 4_000_000] {
         let table = format!("t{rows}");
         run(
@@ -66,7 +84,7 @@ async fn measure() -> Result<String, Failure> {
         let (extra, bare) = (extra[extra.len() / 2], seconds(median(theirs)));
         writeln!(
             report,
-            "{rows} rows: {:.3} ms bare, {:+.3} ms with the front door, {:+.1} %",
+            "  {rows} rows: {:.3} ms bare, {:+.3} ms with the front door, {:+.1} %",
             bare * 1e3,
             extra * 1e3,
             extra / bare * 100.0
