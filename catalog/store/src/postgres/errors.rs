@@ -38,6 +38,9 @@ pub(crate) fn is_farewell(code: &str) -> bool {
 
 /// Says what to do about a server that cannot be reached.
 pub(crate) fn unreachable(why: &str) -> String {
+    if why.contains("certificate") {
+        return no_tls(why);
+    }
     format!("the server cannot be reached ({why}); start it, or correct host and port in the catalog's URL")
 }
 
@@ -49,6 +52,12 @@ pub(crate) fn no_tls(why: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_no_absent_server() {
+        let message = unreachable("invalid peer certificate: UnknownIssuer");
+        assert!(message.contains("sslrootcert") && !message.contains("start it"), "{message}");
+    }
 
     #[test]
     fn what_passes_is_worth_another_try() {
