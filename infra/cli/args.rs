@@ -369,6 +369,9 @@ pub(crate) enum OpenLineageCommand {
         /// Also those that happened as long ago and still wait: they will never be told
         #[arg(long)]
         waiting: bool,
+        /// Keep them in this table of the lake first, which is made if need be
+        #[arg(long, value_name = "SCHEMA.TABLE")]
+        archive: Option<String>,
     },
 }
 

@@ -1,7 +1,9 @@
 //! `causeway openlineage`: what other tools are told, and what waits to be told.
 
+mod archive;
 mod delivery;
 
+use causeway_audit::{Action, Event, Object, ObjectKind, Outcome};
 use causeway_model::OutboxStatus;
 use causeway_openlineage::{Delivery, Emitter, OpenLineageError, Places};
 use causeway_runtime::Project;
@@ -14,6 +16,7 @@ use crate::exit::Exit;
 use crate::session::open_catalog;
 use crate::terminal::{Tone, print};
 
+use archive::Kept;
 pub(crate) use delivery::{after_changes, transport};
 
 /// Events deleted by one transaction, so that others can write between.
@@ -26,10 +29,16 @@ pub(crate) fn openlineage(app: &App, options: &OpenLineageOptions) -> Result<Exi
             .with_hint("those who see the whole record may ask in SQL: SELECT * FROM system.openlineage"));
     }
     let project = app.project(&LimitOptions::default())?;
-    match options.command {
-        OpenLineageCommand::Deliver { held } => deliver(app, &project, held),
+    match &options.command {
+        OpenLineageCommand::Deliver { held } => deliver(app, &project, *held),
         OpenLineageCommand::Status => status(app, &project),
-        OpenLineageCommand::Forget { days, waiting } => forget(app, &project, days, waiting),
+        OpenLineageCommand::Forget { days, waiting, archive } => {
+            let kept = match archive {
+                Some(table) => Some(archive::keep(app, table, *waiting)?),
+                None => None,
+            };
+            forget(app, &project, *days, *waiting, kept)
+        }
     }
 }
 
@@ -132,21 +141,33 @@ fn delivery_json(delivery: &Delivery, status: &OutboxStatus) -> Value {
     shown
 }
 
-fn forget(app: &App, project: &Project, days: i64, waiting: bool) -> Result<Exit, Failure> {
+fn forget(app: &App, project: &Project, days: i64, waiting: bool, kept: Option<Kept>) -> Result<Exit, Failure> {
+    let n_archived = kept.as_ref().map(|kept| kept.n_added);
+    let up_to = kept.map(|kept| kept.last);
     let n_forgotten = app.wait(async {
         let catalog = open_catalog(project).await?;
         let mut n_forgotten = 0;
         loop {
-            let gone = catalog.forget_changes(days, waiting, FORGOTTEN_AT_ONCE).await?;
+            let gone = catalog.forget_changes(days, waiting, up_to, FORGOTTEN_AT_ONCE).await?;
             n_forgotten += gone;
             if gone < FORGOTTEN_AT_ONCE.unsigned_abs() {
-                return Ok(n_forgotten);
+                break;
             }
         }
+        let event = Event::new("admin", Action::Retention, Outcome::succeeded())
+            .object(Object::new(ObjectKind::Table, "system.openlineage"))
+            .fact("days", days.to_string())
+            .fact("n_forgotten", n_forgotten.to_string());
+        catalog.record(event).await?;
+        Ok(n_forgotten)
     })?;
-    print(&match app.terminal.json {
-        true => format!("{}\n", json!({"forgotten": n_forgotten})),
-        false => format!("{n_forgotten} lineage events deleted; the record of their runs stays\n"),
-    })?;
+    if app.terminal.json {
+        print(&format!("{}\n", json!({"forgotten": n_forgotten, "archived": n_archived})))?;
+        return Ok(Exit::Ok);
+    }
+    if let Some(n_archived) = n_archived {
+        print(&format!("{n_archived} lineage events archived\n"))?;
+    }
+    print(&format!("{n_forgotten} lineage events deleted; the record of their runs stays\n"))?;
     Ok(Exit::Ok)
 }

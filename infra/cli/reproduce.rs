@@ -18,6 +18,7 @@ mod step;
 
 use std::path::PathBuf;
 
+use causeway_audit::{Action, Event, Object, ObjectKind};
 use causeway_core::nearest;
 use causeway_jobs::Pipeline;
 use causeway_model::{Run, Step};
@@ -51,6 +52,15 @@ struct Outcome {
     steps: Vec<Reproduction>,
 }
 
+/// Notes in the audit log that data are read for this.
+async fn admitted(session: &Session, options: &ReproduceOptions) -> Result<(), Failure> {
+    let event = Event::new("admin", Action::Call, causeway_audit::Outcome::started())
+        .object(Object::new(ObjectKind::Procedure, "reproduce"))
+        .fact("run", options.run.chars().take(64).collect::<String>());
+    session.catalog.record(event).await?;
+    Ok(())
+}
+
 /// Repeats the steps of a run in a scratch place and compares what they give.
 pub(crate) fn reproduce(app: &App, options: &ReproduceOptions) -> Result<Exit, Failure> {
     if app.user.is_some() {
@@ -60,6 +70,7 @@ pub(crate) fn reproduce(app: &App, options: &ReproduceOptions) -> Result<Exit, F
         .with_hint("who may open the catalog may repeat; others ask an admin"));
     }
     let session = Session::open(app, &options.limits)?;
+    app.wait(admitted(&session, options))?;
     let named = app.wait(find(session.catalog.as_ref(), &options.run))?;
     let record = app.wait(read(&session, &named))?;
     let (run, steps) = chosen(&record, &named, options)?;

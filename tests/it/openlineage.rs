@@ -146,6 +146,28 @@ fn a_receiver_that_is_down_fails_no_command_and_gets_all_later() {
 }
 
 #[test]
+fn old_events_are_kept_in_a_table_before_they_go() {
+    let lake = Product::init();
+    lake.ok(&["sql", "-c", STATEMENT]);
+    let forget = ["openlineage", "forget", "--days", "0", "--waiting", "--archive", "old.events"];
+    let told = lake.ok(&forget);
+    assert!(told.starts_with("4 lineage events archived\n4 lineage events deleted"), "{told}");
+    let rows = lake.query("SELECT type, event FROM old.events ORDER BY id");
+    assert_eq!(
+        rows.iter().map(|row| row["type"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["START", "START", "COMPLETE", "COMPLETE"]
+    );
+    valid(rows[0]["event"].as_str().unwrap());
+    lake.ok(&["sql", "-c", STATEMENT]);
+    lake.ok(&forget);
+    let ids = lake.query("SELECT count(*) AS n, count(DISTINCT id) AS ids FROM old.events");
+    assert_eq!(ids[0]["n"], ids[0]["ids"]);
+    assert!(ids[0]["n"].as_i64().unwrap() >= 8);
+    assert_eq!(lake.run(&["openlineage", "forget", "--archive", "old"]).status.code(), Some(2));
+    lake.ok(&["audit", "verify"]);
+}
+
+#[test]
 fn a_process_killed_between_sending_and_recording_sends_the_same_event_again() {
     let silent = Endpoint::answering(&[Answer::Silence(Duration::from_secs(60))]);
     let lake = to_endpoint(&silent, "timeout_ms = 1000\nmax_attempts = 1\ndeadline_ms = 0");

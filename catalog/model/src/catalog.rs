@@ -157,8 +157,8 @@ pub trait Catalog: AuditLog + Send + Sync + Debug {
     async fn outbox_status(&self) -> Result<OutboxStatus>;
 
     /// Deletes changes that were told more than `days` ago, with `waiting` also those that wait as
-    /// long; at most `limit`. Returns how many are gone.
-    async fn forget_changes(&self, days: i64, waiting: bool, limit: i64) -> Result<u64>;
+    /// long; none with a number above `up_to`; at most `limit`. Returns how many are gone.
+    async fn forget_changes(&self, days: i64, waiting: bool, up_to: Option<i64>, limit: i64) -> Result<u64>;
 
     /// Takes the outbox for `holder` for some seconds, or on from now if it has it. Returns false
     /// while somebody else has it: two who tell the changes of a run at once would mix their order.

@@ -285,8 +285,8 @@ impl<B: Backend> Catalog for SqlCatalog<B> {
         read!(self, |connection| outbox::status(connection))
     }
 
-    async fn forget_changes(&self, days: i64, waiting: bool, limit: i64) -> Result<u64> {
-        write!(self, |connection| outbox::forget(connection, days, waiting, limit))
+    async fn forget_changes(&self, days: i64, waiting: bool, up_to: Option<i64>, limit: i64) -> Result<u64> {
+        write!(self, |connection| outbox::forget(connection, days, waiting, up_to, limit))
     }
 
     async fn claim_outbox(&self, holder: &str, seconds: i64) -> Result<bool> {

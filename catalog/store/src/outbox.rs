@@ -161,7 +161,13 @@ pub(crate) async fn status(connection: &mut Connection) -> Result<OutboxStatus> 
     })
 }
 
-pub(crate) async fn forget(connection: &mut Connection, days: i64, waiting: bool, limit: i64) -> Result<u64> {
+pub(crate) async fn forget(
+    connection: &mut Connection,
+    days: i64,
+    waiting: bool,
+    up_to: Option<i64>,
+    limit: i64,
+) -> Result<u64> {
     let cutoff: String = connection
         .query(Sql {
             sqlite: "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now', (0 - $1) || ' days')",
@@ -173,12 +179,13 @@ pub(crate) async fn forget(connection: &mut Connection, days: i64, waiting: bool
         .await?;
     connection
         .query(
-            "DELETE FROM lineage_event WHERE id IN (SELECT id FROM lineage_event WHERE delivered_at <= $1 \
-             OR ($2 AND delivered_at IS NULL AND at <= $1) ORDER BY id LIMIT $3)",
+            "DELETE FROM lineage_event WHERE id IN (SELECT id FROM lineage_event WHERE id <= $4 AND (delivered_at <= $1 \
+             OR ($2 AND delivered_at IS NULL AND at <= $1)) ORDER BY id LIMIT $3)",
         )
         .bind(cutoff)
         .bind(waiting)
         .bind(limit.max(0))
+        .bind(up_to.unwrap_or(i64::MAX))
         .execute()
         .await
 }

@@ -179,11 +179,12 @@ pub async fn old_changes_are_forgotten_once_told(catalog: &dyn Catalog) {
     done(catalog, "load", StepOutcome::default()).await;
     let ids: Vec<i64> = pending(catalog).await.iter().map(|change| change.id).collect();
     catalog.changes_delivered(&ids[..2]).await.unwrap();
-    assert_eq!(catalog.forget_changes(1, true, 100).await.unwrap(), 0);
-    assert_eq!(catalog.forget_changes(0, false, 1).await.unwrap(), 1);
-    assert_eq!(catalog.forget_changes(0, false, 100).await.unwrap(), 1);
+    assert_eq!(catalog.forget_changes(1, true, None, 100).await.unwrap(), 0);
+    assert_eq!(catalog.forget_changes(0, false, None, 1).await.unwrap(), 1);
+    assert_eq!(catalog.forget_changes(0, true, Some(1), 100).await.unwrap(), 0);
+    assert_eq!(catalog.forget_changes(0, false, None, 100).await.unwrap(), 1);
     assert_eq!(catalog.changes(None).await.unwrap().len(), 1);
-    assert_eq!(catalog.forget_changes(0, true, 100).await.unwrap(), 1);
+    assert_eq!(catalog.forget_changes(0, true, None, 100).await.unwrap(), 1);
     assert_eq!(catalog.outbox_status().await.unwrap(), OutboxStatus::default());
     assert_eq!(catalog.step(&run_id(1), "load").await.unwrap().unwrap().state, StepState::Succeeded);
 }

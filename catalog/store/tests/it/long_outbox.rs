@@ -54,5 +54,5 @@ async fn what_waits_is_found_among_many_that_were_told(place: Place) {
     append(&*catalog, "t", "last").await.unwrap();
     let after = best(&*catalog, 3).await;
     assert!(after < 2 * before + Duration::from_millis(1), "{before:?} before, {after:?} after");
-    assert_eq!(catalog.forget_changes(30, false, 1000).await.unwrap(), 1000);
+    assert_eq!(catalog.forget_changes(30, false, None, 1000).await.unwrap(), 1000);
 }
