@@ -32,6 +32,8 @@ pub enum Action {
     Export,
     /// A run of a pipeline started or ended.
     Run,
+    /// A job was submitted, cancelled, queued again, or ended.
+    Job,
     /// A privilege was given or taken.
     Grant,
     /// A user or role was created, changed or dropped.
@@ -77,6 +79,8 @@ pub enum ObjectKind {
     Procedure,
     /// A pipeline.
     Pipeline,
+    /// A job.
+    Job,
     /// A model.
     Model,
     /// A user.

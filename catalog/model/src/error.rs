@@ -3,6 +3,9 @@
 /// The result of a catalog call.
 pub type Result<T, E = CatalogError> = std::result::Result<T, E>;
 
+/// The code of an attempt whose worker vanished.
+pub const WORKER_LOST: &str = "CW0410";
+
 /// A catalog call failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -31,6 +34,14 @@ pub enum CatalogError {
     Stale {
         /// The step's id.
         step: i64,
+        /// The attempt that came too late.
+        attempt: i64,
+    },
+    /// The worker's lease on a job is over: another one may have the job.
+    #[error("the lease on job {job} is over; the result of attempt {attempt} is discarded")]
+    LeaseLost {
+        /// The job's id.
+        job: i64,
         /// The attempt that came too late.
         attempt: i64,
     },
@@ -70,6 +81,7 @@ impl CatalogError {
             Self::Backend(_) => "CW0406",
             Self::Damaged(_) => "CW0407",
             Self::Invalid(_) => "CW0408",
+            Self::LeaseLost { .. } => "CW0409",
         }
     }
 }

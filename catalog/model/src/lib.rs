@@ -20,8 +20,10 @@ pub mod contract;
 mod dataset;
 mod error;
 mod ids;
+mod job;
 mod lineage;
 mod outbox;
+mod queue;
 mod run;
 
 pub use access::{
@@ -31,10 +33,15 @@ pub use access::{
 pub use audit::AuditLog;
 pub use catalog::Catalog;
 pub use dataset::{Column, Dataset, DatasetKind, DatasetPolicy, DatasetVersion, Declared, NewFile};
-pub use error::{CatalogError, Result};
-pub use ids::{DatasetId, RunId, StepId, TableName, VersionId};
+pub use error::{CatalogError, Result, WORKER_LOST};
+pub use ids::{DatasetId, JobId, RunId, StepId, TableName, VersionId};
+pub use job::{
+    Attempt, AttemptOutcome, ClaimedJob, ConcurrencyGroup, Ending, ErrorClass, Job, JobKind, JobState, Lease, NewJob,
+    Submitted,
+};
 pub use lineage::{Direction, EdgeKind, EdgeSource, LineageEdge, LineageRow};
 pub use outbox::{Change, ChangeRecord, Failure, OutboxStatus, Transition};
+pub use queue::JobQueue;
 pub use run::{
     IngestedFile, NewRun, NewStep, OperatorUse, OutputVersion, Run, RunKind, RunState, Step, StepOutcome, StepState,
 };

@@ -13,15 +13,16 @@ use tokio::time::Instant;
 use causeway_audit::{Event, LogId, Node, NodeId, PublicKey};
 use causeway_model::audit::{AuditRecord, AuditState, CoveredRows};
 use causeway_model::{
-    AuditLog, Catalog, CatalogError, Change, ChangeRecord, Dataset, DatasetId, DatasetVersion, Direction, Failure,
-    Grant, LineageRow, NewFile, NewRun, NewStep, OperatorUse, OutboxStatus, Principal, Result, Rights, RowPolicy, Run,
-    RunId, RunState, Step, StepId, StepOutcome, StepState, TableName, VersionId,
+    Attempt, AuditLog, Catalog, CatalogError, Change, ChangeRecord, ClaimedJob, Dataset, DatasetId, DatasetVersion,
+    Direction, Ending, Failure, Grant, Job, JobId, JobQueue, JobState, Lease, LineageRow, NewFile, NewJob, NewRun,
+    NewStep, OperatorUse, OutboxStatus, Principal, Result, Rights, RowPolicy, Run, RunId, RunState, Step, StepId,
+    StepOutcome, StepState, Submitted, TableName, VersionId,
 };
 
 use crate::connection::Connection;
 use crate::error::{Result as StoreResult, StoreError};
 use crate::lineage::{self, Question};
-use crate::{access, audit, check, complete, datasets, files, outbox, runs, steps};
+use crate::{access, audit, check, complete, datasets, files, jobs, outbox, runs, steps};
 
 /// A catalog in a database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -39,6 +40,10 @@ pub(crate) trait Backend: Debug + Send + Sync {
 
     /// Starts a transaction that writes. No other one writes until it ends.
     fn write(&self) -> impl Future<Output = StoreResult<Connection>> + Send;
+
+    /// Starts a transaction that takes or holds jobs and writes nothing else: what several may do at once
+    /// where rows can be locked one by one.
+    fn hold(&self) -> impl Future<Output = StoreResult<Connection>> + Send;
 
     /// Ends a transaction that wrote; returns only when it is certain whether it is recorded.
     fn commit(&self, connection: Connection) -> impl Future<Output = StoreResult<()>> + Send;
@@ -104,6 +109,19 @@ macro_rules! read_one {
         transact!($catalog, {
             let $connection = &mut $catalog.backend.read_one().await?;
             $work.await
+        })
+    };
+}
+
+/// Writes to the rows of single jobs, beside other writers.
+macro_rules! hold {
+    ($catalog:ident, |$connection:ident| $work:expr) => {
+        transact!($catalog, {
+            let mut transaction = $catalog.backend.hold().await?;
+            let $connection = &mut transaction;
+            let value = $work.await?;
+            $catalog.backend.commit(transaction).await?;
+            Ok::<_, StoreError>(value)
         })
     };
 }
@@ -326,5 +344,56 @@ impl<B: Backend> AuditLog for SqlCatalog<B> {
 
     async fn covered_rows(&self) -> Result<CoveredRows> {
         read!(self, |connection| audit::covered_rows(connection))
+    }
+}
+
+#[async_trait]
+impl<B: Backend> JobQueue for SqlCatalog<B> {
+    async fn submit_job(&self, job: &NewJob) -> Result<Submitted> {
+        write!(self, |connection| jobs::submit(connection, job))
+    }
+
+    async fn claim_job(&self, worker: &str, lease_ms: i64) -> Result<Option<ClaimedJob>> {
+        let mut standing = read!(self, |connection| jobs::standing(connection))?;
+        if standing.lapsed {
+            write!(self, |connection| jobs::expire(connection))?;
+            standing.due = true;
+        }
+        if !standing.due {
+            return Ok(None);
+        }
+        hold!(self, |connection| jobs::claim(connection, worker, lease_ms))
+    }
+
+    async fn renew_lease(&self, lease: &Lease, lease_ms: i64) -> Result<bool> {
+        hold!(self, |connection| jobs::renew(connection, lease, lease_ms))
+    }
+
+    async fn end_attempt(&self, lease: &Lease, ending: &Ending) -> Result<JobState> {
+        write!(self, |connection| jobs::end(connection, lease, ending))
+    }
+
+    async fn cancel_job(&self, job: JobId, actor: &str) -> Result<JobState> {
+        write!(self, |connection| jobs::cancel(connection, job, actor))
+    }
+
+    async fn retry_job(&self, job: JobId, actor: &str) -> Result<Job> {
+        write!(self, |connection| jobs::retry(connection, job, actor))
+    }
+
+    async fn job(&self, id: JobId) -> Result<Job> {
+        read_one!(self, |connection| jobs::one(connection, id.0))
+    }
+
+    async fn jobs(&self, state: Option<JobState>, limit: i64) -> Result<Vec<Job>> {
+        read_one!(self, |connection| jobs::list(connection, state, limit))
+    }
+
+    async fn attempts(&self, job: Option<JobId>) -> Result<Vec<Attempt>> {
+        read!(self, |connection| jobs::attempts(connection, job))
+    }
+
+    async fn open_jobs(&self) -> Result<i64> {
+        read_one!(self, |connection| jobs::count_open(connection))
     }
 }

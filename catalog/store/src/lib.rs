@@ -25,6 +25,7 @@ mod datasets;
 mod edges;
 mod error;
 mod files;
+mod jobs;
 mod lineage;
 mod migrate;
 mod open;

@@ -50,6 +50,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../../migrations/0005_last_success.postgres.sql"),
         },
     },
+    Migration {
+        name: "jobs",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0006_jobs.sqlite.sql"),
+            postgres: include_str!("../../migrations/0006_jobs.postgres.sql"),
+        },
+    },
 ];
 
 const RECORD: Sql = Sql {

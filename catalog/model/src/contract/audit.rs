@@ -132,6 +132,42 @@ pub async fn runs_of_pipelines_are_records(catalog: &dyn Catalog) {
     assert_eq!(states, [OutcomeState::Started, OutcomeState::Failed, OutcomeState::Started, OutcomeState::Succeeded]);
 }
 
+pub async fn a_job_is_a_record_when_it_comes_and_when_it_goes(catalog: &dyn Catalog) {
+    start(catalog).await;
+    let new = crate::NewJob {
+        kind: crate::JobKind::Statement,
+        work: "DELETE FROM a.t WHERE name = 'Anna'".into(),
+        base_dir: "/".into(),
+        run: run_id(1),
+        actor: "ann".into(),
+        dedupe_key: None,
+        priority: 0,
+        group: None,
+        max_attempts: 1,
+        timeout_ms: None,
+    };
+    let id = catalog.submit_job(&new).await.unwrap().job.id;
+    let lease = catalog.claim_job("w1", 60_000).await.unwrap().unwrap().lease;
+    catalog.cancel_job(id, "bob").await.unwrap();
+    catalog.end_attempt(&lease, &crate::Ending::Cancelled).await.unwrap();
+    catalog.retry_job(id, "ann").await.unwrap();
+    let recorded = records(catalog).await;
+    let of_jobs = recorded.iter().filter(|record| record.action() == Action::Job);
+    let said: Vec<(&str, &str, &str)> = of_jobs
+        .map(|record| (record.actor(), record.facts()["change"].as_str(), record.facts()["state"].as_str()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("ann", "submitted", "queued"),
+            ("bob", "cancel_requested", "running"),
+            ("ann", "ended", "cancelled"),
+            ("ann", "retried", "queued")
+        ]
+    );
+    assert!(recorded.iter().all(|record| !record.encode().unwrap().contains("Anna")));
+}
+
 pub async fn a_grant_is_a_record_with_whom_and_what(catalog: &dyn Catalog) {
     start(catalog).await;
     let grant = Grant {

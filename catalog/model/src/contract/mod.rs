@@ -10,6 +10,7 @@ pub mod completion;
 pub mod datasets;
 pub mod files;
 mod fixtures;
+pub mod jobs;
 pub mod lineage;
 pub mod outbox;
 pub mod runs;
@@ -52,6 +53,7 @@ macro_rules! catalog_contract {
                 a_failed_outcome_leaves_no_record,
                 a_failed_step_is_a_record,
                 runs_of_pipelines_are_records,
+                a_job_is_a_record_when_it_comes_and_when_it_goes,
                 a_grant_is_a_record_with_whom_and_what,
                 an_untouched_log_holds,
                 every_record_is_proved,
@@ -149,6 +151,34 @@ macro_rules! catalog_contract {
                 an_exported_file_is_an_output_of_the_schema_file,
                 the_previous_version_is_of_the_same_table,
                 the_check_counts_what_there_is;
+            jobs:
+                a_job_waits_until_it_is_taken,
+                a_job_keeps_what_it_was_given,
+                a_job_that_makes_no_sense_is_refused,
+                a_key_names_one_job_whatever_became_of_it,
+                the_oldest_is_first_unless_priority_says_otherwise,
+                waiting_makes_up_for_priority,
+                a_group_runs_so_many_at_once,
+                a_silent_worker_holds_no_place_in_a_group,
+                only_the_holder_ends_a_job,
+                a_lease_that_is_over_writes_nothing,
+                a_renewed_lease_goes_on,
+                what_may_pass_is_tried_again,
+                the_next_attempt_waits_as_long_as_was_said,
+                what_stays_wrong_is_not_tried_again,
+                a_job_that_loses_its_workers_is_given_up,
+                a_job_given_back_has_not_failed,
+                a_waiting_job_is_cancelled_at_once,
+                a_running_job_hears_that_it_is_cancelled,
+                a_cancelled_job_is_not_tried_again,
+                what_is_done_is_done_though_it_was_cancelled,
+                a_dead_job_is_run_again,
+                only_what_ended_badly_is_run_again,
+                a_run_ends_with_its_job,
+                a_job_given_up_fails_its_run,
+                an_unknown_job_is_not_found,
+                jobs_come_newest_first,
+                times_of_a_job_come_from_the_database;
             lineage:
                 a_version_without_edges_has_no_lineage,
                 upstream_reaches_the_file,
@@ -196,12 +226,13 @@ macro_rules! catalog_contract {
 #[cfg(test)]
 mod tests {
     const LIST: &str = include_str!("mod.rs");
-    const CASES: [&str; 10] = [
+    const CASES: [&str; 11] = [
         include_str!("access.rs"),
         include_str!("audit.rs"),
         include_str!("completion.rs"),
         include_str!("datasets.rs"),
         include_str!("files.rs"),
+        include_str!("jobs.rs"),
         include_str!("lineage.rs"),
         include_str!("outbox.rs"),
         include_str!("runs.rs"),

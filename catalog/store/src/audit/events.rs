@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use causeway_audit::{Action, Context, Digest, Event, Object, ObjectKind, Outcome, OutcomeState};
 use causeway_model::{
-    AccessChange, DatasetId, DatasetKind, Grant, PrincipalKind, Run, RunId, RunKind, RunState, Securable, Step, StepId,
-    StepOutcome, TableName,
+    AccessChange, DatasetId, DatasetKind, Grant, Job, JobState, PrincipalKind, Run, RunId, RunKind, RunState,
+    Securable, Step, StepId, StepOutcome, TableName,
 };
 
 use super::{append, covered, has_started};
@@ -31,6 +31,48 @@ pub(crate) async fn run_changed(connection: &mut Connection, id: &RunId) -> Resu
     pipeline.digest = run.pipeline_digest.as_deref().and_then(|digest| digest.parse().ok());
     let context = Context { run: Some(run.id.to_string()), ..Context::default() };
     let event = Event::new(run.actor, Action::Run, outcome).object(pipeline).context(context);
+    append(connection, event).await.map(drop)
+}
+
+/// What happens to a job, apart from its attempts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum JobChange {
+    Submitted,
+    CancelRequested,
+    Retried,
+    Ended,
+}
+
+impl JobChange {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Submitted => "submitted",
+            Self::CancelRequested => "cancel_requested",
+            Self::Retried => "retried",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// Records what happened to a job, and who did it.
+pub(crate) async fn job_changed(connection: &mut Connection, job: &Job, actor: &str, change: JobChange) -> Result<()> {
+    if !has_started(connection).await? {
+        return Ok(());
+    }
+    let outcome = match (change, job.state) {
+        (JobChange::Submitted | JobChange::Retried, _) => Outcome::started(),
+        (JobChange::CancelRequested, _) | (JobChange::Ended, JobState::Succeeded) => Outcome::succeeded(),
+        (JobChange::Ended, _) => Outcome { code: job.error_code.clone(), state: OutcomeState::Failed },
+    };
+    let object = Object::new(ObjectKind::Job, job.id.0.to_string()).id(job.id.0);
+    let context = Context { run: Some(job.spec.run.to_string()), ..Context::default() };
+    let event = Event::new(actor, Action::Job, outcome)
+        .object(object.digest(Digest::of(job.spec.work.as_bytes())))
+        .fact("change", change.name())
+        .fact("kind", job.spec.kind.name())
+        .fact("state", job.state.name())
+        .fact("attempts", job.attempt.to_string())
+        .context(context);
     append(connection, event).await.map(drop)
 }
 

@@ -13,7 +13,7 @@ use causeway_model::audit::{AuditRecord, AuditState, CoveredRows};
 use crate::connection::{Connection, Row};
 use crate::error::{Result, StoreError, already_exists, damaged, invalid};
 use crate::write;
-pub(crate) use events::{run_changed, step_completed, step_failed};
+pub(crate) use events::{JobChange, job_changed, run_changed, step_completed, step_failed};
 
 /// What the log knows of the catalog's age: rows up to these ids were there before it.
 const LAST_STEP: &str = "last_step";

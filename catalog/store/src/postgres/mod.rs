@@ -8,6 +8,9 @@
 //! done, the more often the longer its lineage; and ids would no longer follow commits. Writes take
 //! milliseconds; readers never wait for them, nor they for readers.
 //!
+//! **Jobs** are the exception: to take one and to hold it, a worker locks that job's row and nothing
+//! else, so that workers wait neither for each other nor for what a step records.
+//!
 //! **Reads** are `REPEATABLE READ`: all statements of one call see one state. A call of one statement
 //! needs no transaction for that.
 //!
@@ -100,6 +103,13 @@ impl Backend for Postgres {
             .bind(WRITER_LOCK)
             .fetch_one(&mut *inner)
             .await?;
+        Ok(Connection::Postgres(PostgresTransaction { inner: Link::Transaction(inner), id: Some(id) }))
+    }
+
+    /// Takes no turn among the writers: jobs are locked row by row.
+    async fn hold(&self) -> StoreResult<Connection> {
+        let mut inner = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await?;
+        let id = sqlx::query_scalar("SELECT pg_current_xact_id()::text").fetch_one(&mut *inner).await?;
         Ok(Connection::Postgres(PostgresTransaction { inner: Link::Transaction(inner), id: Some(id) }))
     }
 

@@ -69,6 +69,11 @@ impl Backend for Sqlite {
         Ok(Connection::Sqlite(Link::Transaction(self.pools.writer.begin_with("BEGIN IMMEDIATE").await?)))
     }
 
+    /// Rows cannot be locked one by one here.
+    async fn hold(&self) -> StoreResult<Connection> {
+        self.write().await
+    }
+
     async fn commit(&self, connection: Connection) -> StoreResult<()> {
         match connection {
             Connection::Sqlite(link) => link.commit().await,
