@@ -1,10 +1,13 @@
 //! The command line, as clap reads it; help, completions, manual and `docs/cli.md` are derived from it.
 
+mod jobs;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::EXIT_CODES;
+pub(crate) use jobs::{JobIdOptions, JobsOptions, StateOption, SubmitOptions, WorkerOptions};
 
 /// SQL in, valid answers out, and for every answer a record of what made it.
 #[derive(Debug, Parser)]
@@ -69,6 +72,16 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Show what a run of a pipeline would do, and in which order
     Plan(PlanOptions),
+    /// Queue a statement or a pipeline for a worker
+    Submit(SubmitOptions),
+    /// Run queued jobs
+    Worker(WorkerOptions),
+    /// List jobs, newest first
+    Jobs(JobsOptions),
+    /// Stop a job that waits or runs
+    Cancel(JobIdOptions),
+    /// Queue a dead or cancelled job again
+    Retry(JobIdOptions),
     /// Run SQL: a statement, a file, standard input, or an interactive shell
     Sql(SqlOptions),
     /// List the operators, or describe one

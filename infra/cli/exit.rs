@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// All went well.
     Ok = 0,
-    /// A step or statement failed; two runs differ; a step does not give the same again.
+    /// A step, statement or job failed; two runs differ; a step does not give the same again.
     Failed = 1,
     /// The command line is wrong.
     Usage = 2,
@@ -23,7 +23,7 @@ pub(crate) enum Exit {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0    all went well
-  1    a step or statement failed; diff: something differs; reproduce: a step gives another result
+  1    a step, statement or job failed; diff: something differs; reproduce: a step gives another result
   2    the command line is wrong
   3    the configuration, the catalog or the lake cannot be used
   4    refused: a path that is not allowed, or a limit of size, memory or time

@@ -17,6 +17,7 @@ mod exit;
 mod explain;
 mod init;
 mod interrupt;
+mod jobs;
 mod lineage;
 mod manual;
 mod openlineage;
@@ -79,6 +80,11 @@ fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
         Command::Init(options) => init::init(app, options),
         Command::Run(options) => run::run(app, options),
         Command::Plan(options) => plan::plan(app, options),
+        Command::Submit(options) => jobs::submit(app, options),
+        Command::Worker(options) => jobs::worker(app, options),
+        Command::Jobs(options) => jobs::list(app, options),
+        Command::Cancel(options) => jobs::cancel(app, options),
+        Command::Retry(options) => jobs::retry(app, options),
         Command::Sql(options) => sql::sql(app, options),
         Command::Ops(options) => ops::ops(app, options),
         Command::Lineage(options) => lineage::lineage(app, options),

@@ -13,6 +13,8 @@ mod denied;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod lineage_cli;

@@ -84,6 +84,24 @@ pub enum JobsError {
         /// What came instead.
         found: String,
     },
+    /// The work is no job. Its author fixes it.
+    #[error("a job is one statement that changes something: {0}")]
+    NotAJob(&'static str),
+    /// The user lacks a right; ask for it.
+    #[error("{0}")]
+    Denied(String),
+    /// A job has reached its time limit.
+    #[error("the job's time limit of {limit_ms} ms is reached; submit it with a longer one, or reduce its work")]
+    TimedOut {
+        /// The limit.
+        limit_ms: i64,
+    },
+    /// The code that does a job's work panicked: our bug.
+    #[error("the job panicked, which is a bug; please report what it does")]
+    Panicked,
+    /// A job's work was stopped from outside. Trying again will help.
+    #[error("the work was stopped before its end")]
+    Stopped,
     /// The engine refused or failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -105,6 +123,11 @@ impl JobsError {
             Self::Io { .. } => "CW0607",
             Self::CheckFailed { .. } => "CW0608",
             Self::CheckShape { .. } => "CW0609",
+            Self::NotAJob(_) => "CW0610",
+            Self::Denied(_) => "CW0109",
+            Self::TimedOut { .. } => "CW0611",
+            Self::Panicked => "CW0612",
+            Self::Stopped => "CW0613",
             Self::Statement { source, .. } | Self::Engine(source) => source.code(),
             Self::Catalog(error) => error.code(),
         }
@@ -113,7 +136,7 @@ impl JobsError {
     /// Returns true if the same call may succeed when tried again.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Locked { .. } => true,
+            Self::Locked { .. } | Self::Stopped => true,
             Self::Statement { source, .. } | Self::Engine(source) => source.retryable(),
             Self::Catalog(error) => error.retryable(),
             _ => false,

@@ -12,6 +12,10 @@
 //! others; running again goes on with what is not done, and a step whose text and inputs have not
 //! changed since it last succeeded is not run at all.
 //!
+//! # Jobs
+//! A job is a statement or a pipeline that waits in the catalog until a [`Worker`] takes it. Work that
+//! was begun before its worker was killed is found and gone on with by the next; `docs/jobs.md` says how.
+//!
 //! # The manifest
 //! ```toml
 //! name = "nightly"                 # a-z, 0-9, _ and -
@@ -36,7 +40,7 @@
 //! inputs changed and then adds rows once more; a table that is made anew from several sources
 //! is one statement with `UNION ALL`.
 //!
-//! Where to look next: [`Pipeline`], [`Runner`], [`Schedule`].
+//! Where to look next: [`Pipeline`], [`Runner`], [`Jobs`], [`Worker`], [`Schedule`].
 
 mod check;
 mod digest;
@@ -48,14 +52,18 @@ mod lock;
 mod manifest;
 mod pipeline;
 mod plan;
+mod queue;
 mod resume;
 mod run;
 mod schedule;
 mod summary;
+mod worker;
 
 pub use error::{JobsError, Result};
 pub use pipeline::Pipeline;
 pub use plan::{Change, Plan, PlannedSchedule, PlannedStep};
+pub use queue::{JobRequest, Jobs, Work};
 pub use run::{EventSink, RunEvent, Runner};
 pub use schedule::{Firing, Fold, Gap, Placement, Schedule};
 pub use summary::{CheckSummary, OutputSummary, RunOutcome, RunSummary, StepError, StepStatus, StepSummary, Totals};
+pub use worker::{OpenCatalog, Until, Worker, WorkerEvent, WorkerOptions, WorkerSink, WorkerSummary};

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use causeway_model::{DatasetKind, DatasetVersion, NewRun, Run, RunId, RunKind, RunState, Step, StepState};
+use causeway_model::{
+    CatalogError, DatasetKind, DatasetVersion, NewRun, Run, RunId, RunKind, RunState, Step, StepState,
+};
 use uuid::Uuid;
 
 use crate::digest;
@@ -20,15 +22,22 @@ const ADDING: [&str; 5] = ["insert", "update", "delete", "merge", "copy_into"];
 impl Runner {
     /// Opens the pipeline's interrupted run again, or begins a new one. Returns true if resumed.
     pub(crate) async fn open_run(&self, pipeline: &Pipeline) -> Result<(RunId, bool)> {
-        let latest = self.engine.catalog().latest_run(&pipeline.name).await?;
+        let given = self.given_run().await?;
+        let mut id = self.run.clone().filter(|_| given.is_none());
+        let latest = match given {
+            Some(run) => Some(run),
+            None => self.engine.catalog().latest_run(&pipeline.name).await?,
+        };
         if let Some(run) = latest.filter(|run| run.state != RunState::Succeeded) {
-            if self.may_resume(pipeline, &run).await? {
+            // The run of a job is that job's: another one's work must not be taken for its own.
+            let is_ours = id.is_none();
+            if is_ours && self.may_resume(pipeline, &run).await? {
                 self.engine.catalog().resume_run(&run.id).await?;
                 return Ok((run.id, true));
             }
             self.settle(pipeline, &run).await?;
         }
-        let run = RunId(Uuid::now_v7().to_string());
+        let run = id.take().unwrap_or_else(|| RunId(Uuid::now_v7().to_string()));
         let new = NewRun {
             id: run.clone(),
             kind: RunKind::Pipeline,
@@ -39,6 +48,16 @@ impl Runner {
         };
         self.engine.catalog().begin_run(&new).await?;
         Ok((run, false))
+    }
+
+    /// Returns the run that this runner was given, if it was begun before.
+    async fn given_run(&self) -> Result<Option<Run>> {
+        let Some(run) = &self.run else { return Ok(None) };
+        match self.engine.catalog().run(run).await {
+            Ok(run) => Ok(Some(run)),
+            Err(CatalogError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn may_resume(&self, pipeline: &Pipeline, run: &Run) -> Result<bool> {

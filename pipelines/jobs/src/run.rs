@@ -74,6 +74,7 @@ pub struct Runner {
     cancel: Cancel,
     events: EventSink,
     pub(crate) user: Option<String>,
+    pub(crate) run: Option<RunId>,
 }
 
 /// The summaries so far, by position in the pipeline.
@@ -88,6 +89,7 @@ impl Runner {
             cancel: Cancel::default(),
             events: Arc::new(|_| {}),
             user: None,
+            run: None,
         }
     }
 
@@ -95,6 +97,14 @@ impl Runner {
     #[must_use]
     pub fn with_user(mut self, user: Option<String>) -> Self {
         self.user = user;
+        self
+    }
+
+    /// Runs as this run, which then is ended by who gave it. A run of that id that was begun before is
+    /// gone on with, if the pipeline is still the same, and no other is.
+    #[must_use]
+    pub fn with_run(mut self, run: RunId) -> Self {
+        self.run = Some(run);
         self
     }
 
@@ -137,7 +147,9 @@ impl Runner {
         }
         let outcome = self.outcome(&done);
         let state = if outcome == RunOutcome::Succeeded { RunState::Succeeded } else { RunState::Failed };
-        self.engine.catalog().finish_run(&run, state).await?;
+        if self.run.as_ref() != Some(&run) {
+            self.engine.catalog().finish_run(&run, state).await?;
+        }
         tracing::info!(run_id = %run, pipeline = %pipeline.name, state = state.name(), "pipeline ended");
         Ok(RunSummary {
             run,
@@ -360,7 +372,8 @@ impl StepSummary {
     fn refuse(&mut self, error: &JobsError, cancelled: bool) {
         self.status = if cancelled { StepStatus::Cancelled } else { StepStatus::Failed };
         let code = error.code().to_owned();
-        self.error.get_or_insert_with(|| StepError { code, message: error.to_string(), hint: error.hint() });
+        let retryable = error.retryable();
+        self.error.get_or_insert_with(|| StepError { code, message: error.to_string(), hint: error.hint(), retryable });
     }
 }
 

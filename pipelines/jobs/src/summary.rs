@@ -51,6 +51,9 @@ pub struct StepError {
     pub message: String,
     /// How to fix it, if there is more to say.
     pub hint: Option<String>,
+    /// True if the step may succeed when it is run again.
+    #[serde(skip)]
+    pub retryable: bool,
 }
 
 /// A check of a step.

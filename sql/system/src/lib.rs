@@ -15,6 +15,7 @@ mod audit;
 mod cells;
 mod datasets;
 mod describe;
+mod jobs;
 mod lineage;
 mod openlineage;
 mod operators;

@@ -15,7 +15,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::question::Question;
 use crate::visible::visible;
-use crate::{RelationDoc, System, access, audit, datasets, lineage, openlineage, operators, runs, steps, tables};
+use crate::{RelationDoc, System, access, audit, datasets, jobs, lineage, openlineage, operators, runs, steps, tables};
 
 /// Where the rows of a relation come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub(crate) enum Source {
     Columns,
     Runs,
     Steps,
+    Jobs,
+    Attempts,
     OperatorRuns,
     Operators,
     OperatorOptions,
@@ -47,6 +49,8 @@ impl Source {
             "columns" => Self::Columns,
             "runs" => Self::Runs,
             "steps" => Self::Steps,
+            "jobs" => Self::Jobs,
+            "attempts" => Self::Attempts,
             "operator_runs" => Self::OperatorRuns,
             "operators" => Self::Operators,
             "operator_options" => Self::OperatorOptions,
@@ -69,6 +73,8 @@ impl Source {
             Self::Columns => datasets::columns(catalog).await,
             Self::Runs => runs::runs(ask).await,
             Self::Steps => steps::steps(ask).await,
+            Self::Jobs => jobs::jobs(catalog).await,
+            Self::Attempts => jobs::attempts(catalog).await,
             Self::OperatorRuns => runs::operator_runs(catalog).await,
             Self::Operators => Ok(operators::operators()),
             Self::OperatorOptions => Ok(operators::options()),

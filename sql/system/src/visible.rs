@@ -2,13 +2,14 @@
 //!
 //! Admins and auditors see everything, stewards all about tables and rights. Others see columns and
 //! edges of columns they may read, live datasets and their versions if they may read all of them (the number of rows of a
-//! table with hidden ones would say how many), runs they started (an `operator`: all runs), and grants
+//! table with hidden ones would say how many), runs they started and jobs they submitted (an `operator`: all of both), and grants
 //! and policies of their own roles. Nobody else sees the audit log or lineage events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
+use arrow::datatypes::Int64Type;
 use causeway_model::{Catalog, DatasetPolicy, ReadableColumns, Rights, TableName};
 use datafusion::error::Result;
 
@@ -34,6 +35,7 @@ pub(crate) async fn visible(
 struct Reader<'a> {
     rights: &'a Rights,
     own_runs: BTreeSet<String>,
+    own_jobs: BTreeSet<i64>,
     policed: BTreeSet<TableName>,
     protected: BTreeMap<TableName, DatasetPolicy>,
 }
@@ -41,8 +43,13 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads what the relation needs.
     async fn new(source: &Source, catalog: &dyn Catalog, rights: &'a Rights) -> Result<Self> {
-        let mut reader =
-            Self { rights, own_runs: BTreeSet::new(), policed: BTreeSet::new(), protected: BTreeMap::new() };
+        let mut reader = Self {
+            rights,
+            own_runs: BTreeSet::new(),
+            own_jobs: BTreeSet::new(),
+            policed: BTreeSet::new(),
+            protected: BTreeMap::new(),
+        };
         if !rights.may_govern() {
             let datasets = catalog.datasets(false).await.map_err(catalog_error)?;
             let protected = datasets.into_iter().filter(|dataset| dataset.policy.protected);
@@ -53,6 +60,11 @@ impl<'a> Reader<'a> {
                 let runs = catalog.runs(i64::MAX).await.map_err(catalog_error)?;
                 let own = runs.into_iter().filter(|run| run.actor == rights.user);
                 reader.own_runs = own.map(|run| run.id.0).collect();
+            }
+            Source::Jobs | Source::Attempts => {
+                let jobs = catalog.jobs(None, i64::MAX).await.map_err(catalog_error)?;
+                let own = jobs.into_iter().filter(|job| job.spec.actor == rights.user);
+                reader.own_jobs = own.map(|job| job.id.0).collect();
             }
             Source::Datasets | Source::DatasetVersions => {
                 let policies = catalog.row_policies(None).await.map_err(catalog_error)?;
@@ -69,6 +81,9 @@ impl<'a> Reader<'a> {
             Source::Operators | Source::OperatorOptions => true,
             Source::Runs | Source::Steps | Source::OperatorRuns => {
                 rights.has_role("operator") || self.own_runs.contains(row.text("run"))
+            }
+            Source::Jobs | Source::Attempts => {
+                rights.has_role("operator") || row.integer("job").is_some_and(|job| self.own_jobs.contains(&job))
             }
             Source::Datasets | Source::DatasetVersions => {
                 row.is_null("dropped_at") && self.may_read_all(&row.table("name"))
@@ -132,6 +147,11 @@ impl Row<'_> {
     fn text(&self, column: &str) -> &str {
         let values = self.batch.column_by_name(column).and_then(|values| values.as_string_opt::<i32>());
         values.map_or("", |values| values.value(self.row))
+    }
+
+    fn integer(&self, column: &str) -> Option<i64> {
+        let values = self.batch.column_by_name(column)?.as_primitive_opt::<Int64Type>()?;
+        Some(values.value(self.row))
     }
 
     /// Reads a name whose schema stands in the column `schema`.

@@ -1,0 +1,184 @@
+//! What people do with jobs: submit, look, cancel, run again; each within their rights.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use causeway_engine::{Engine, StatementKind};
+use causeway_model::{CatalogError, ConcurrencyGroup, Job, JobId, JobKind, JobState, NewJob, Rights, RunId, Submitted};
+use uuid::Uuid;
+
+use crate::error::{JobsError, Result};
+use crate::pipeline::Pipeline;
+
+/// The role that sees and stops the jobs of others.
+const OPERATOR: &str = "operator";
+
+/// The work of a job.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// One statement that changes something.
+    Statement {
+        /// The statement.
+        sql: String,
+        /// The folder that its relative paths start from.
+        base_dir: PathBuf,
+    },
+    /// A folder of SQL.
+    Pipeline(PathBuf),
+}
+
+/// A job that somebody wants done.
+#[derive(Debug, Clone)]
+pub struct JobRequest {
+    /// The work.
+    pub work: Work,
+    /// A name for one job only: submitting again under it returns that job.
+    pub key: Option<String>,
+    /// Seconds of head start before jobs of priority 0.
+    pub priority: i64,
+    /// What it shares its turn with; a pipeline's own name if not given, so that it runs once at a time.
+    pub group: Option<ConcurrencyGroup>,
+    /// Attempts that may fail; at least 1.
+    pub max_attempts: i64,
+    /// The longest an attempt may take.
+    pub timeout: Option<Duration>,
+}
+
+/// The queue as one user sees it.
+#[derive(Clone)]
+pub struct Jobs {
+    engine: Engine,
+    user: Option<String>,
+}
+
+impl Jobs {
+    /// Makes the view of `user`; `None` for the embedded mode's admin.
+    pub fn new(engine: Engine, user: Option<String>) -> Self {
+        Self { engine, user }
+    }
+
+    /// Queues a job that will run with the rights of this user. What can be seen to be wrong already is
+    /// refused.
+    ///
+    /// # Errors
+    /// [`JobsError::NotAJob`] for what is no single change; what is wrong with a pipeline; errors of the
+    /// catalog.
+    pub async fn submit(&self, request: JobRequest) -> Result<Submitted> {
+        let rights = self.rights().await?;
+        let (kind, work, base_dir, own_group) = match request.work {
+            Work::Statement { sql, base_dir } => (JobKind::Statement, self.statement(&sql)?, base_dir, None),
+            Work::Pipeline(folder) => {
+                let pipeline = Pipeline::load(&folder, &self.engine)?;
+                let folder = folder.canonicalize().map_err(|error| JobsError::io(&folder, error))?;
+                let group = ConcurrencyGroup { name: format!("pipeline {}", pipeline.name()), limit: 1 };
+                (JobKind::Pipeline, folder.display().to_string(), folder, Some(group))
+            }
+        };
+        let job = NewJob {
+            kind,
+            work,
+            base_dir: base_dir.display().to_string(),
+            run: RunId(Uuid::now_v7().to_string()),
+            actor: rights.user,
+            dedupe_key: request.key,
+            priority: request.priority,
+            group: request.group.or(own_group),
+            max_attempts: request.max_attempts,
+            timeout_ms: request.timeout.map(|timeout| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)),
+        };
+        Ok(self.engine.catalog().submit_job(&job).await?)
+    }
+
+    /// Returns a statement without its semicolon, if it is a single change.
+    fn statement(&self, sql: &str) -> Result<String> {
+        let mut statements = self.engine.analyse(sql)?;
+        match (statements.pop(), statements.len()) {
+            (None, _) => Err(JobsError::NotAJob("there is no statement")),
+            (_, 1..) => Err(JobsError::NotAJob("there are several statements; make them the steps of a pipeline")),
+            (Some(info), _) if matches!(info.kind, StatementKind::Query | StatementKind::Explain) => {
+                Err(JobsError::NotAJob("a query changes nothing; store its result: CREATE OR REPLACE TABLE … AS …"))
+            }
+            (Some(info), _) => Ok(info.sql),
+        }
+    }
+
+    /// Returns a job.
+    ///
+    /// # Errors
+    /// If there is none, or it is another user's and may not be seen.
+    pub async fn job(&self, id: JobId) -> Result<Job> {
+        let rights = self.rights().await?;
+        let job = self.engine.catalog().job(id).await?;
+        if sees(&rights, &job) { Ok(job) } else { Err(hidden(id)) }
+    }
+
+    /// Lists the jobs that this user may see, newest first.
+    ///
+    /// # Errors
+    /// Errors of the catalog.
+    pub async fn list(&self, state: Option<JobState>, limit: usize) -> Result<Vec<Job>> {
+        let rights = self.rights().await?;
+        let sees_all = manages_all(&rights) || rights.sees_record();
+        let read = if sees_all { i64::try_from(limit).unwrap_or(i64::MAX) } else { i64::MAX };
+        let all = self.engine.catalog().jobs(state, read).await?;
+        Ok(all.into_iter().filter(|job| sees(&rights, job)).take(limit).collect())
+    }
+
+    /// Stops a job, at once if it waits, else by telling its worker.
+    ///
+    /// # Errors
+    /// If it has ended, or is another user's.
+    pub async fn cancel(&self, id: JobId) -> Result<JobState> {
+        let rights = self.manage(id).await?;
+        Ok(self.engine.catalog().cancel_job(id, &rights.user).await?)
+    }
+
+    /// Queues a dead or cancelled job again. It runs with the rights of who submitted it.
+    ///
+    /// # Errors
+    /// If it is neither, or another user's.
+    pub async fn retry(&self, id: JobId) -> Result<Job> {
+        let rights = self.manage(id).await?;
+        Ok(self.engine.catalog().retry_job(id, &rights.user).await?)
+    }
+
+    /// Checks that this user may run the jobs of all.
+    ///
+    /// # Errors
+    /// [`JobsError::Denied`] for anybody but an admin or operator.
+    pub async fn may_work(&self) -> Result<()> {
+        if manages_all(&self.rights().await?) {
+            return Ok(());
+        }
+        Err(JobsError::Denied("a worker runs the jobs of all users; that needs the role operator".to_owned()))
+    }
+
+    async fn manage(&self, id: JobId) -> Result<Rights> {
+        let rights = self.rights().await?;
+        let job = self.engine.catalog().job(id).await?;
+        if manages_all(&rights) || job.spec.actor == rights.user {
+            return Ok(rights);
+        }
+        if !sees(&rights, &job) {
+            return Err(hidden(id));
+        }
+        Err(JobsError::Denied(format!("job {} is another user's; that needs the role operator", id.0)))
+    }
+
+    async fn rights(&self) -> Result<Rights> {
+        Ok(self.engine.rights(self.user.as_deref()).await?)
+    }
+}
+
+fn manages_all(rights: &Rights) -> bool {
+    rights.is_admin() || rights.has_role(OPERATOR)
+}
+
+fn sees(rights: &Rights, job: &Job) -> bool {
+    manages_all(rights) || rights.sees_record() || job.spec.actor == rights.user
+}
+
+/// Says of a job that may not be seen what is said of one that is not there.
+fn hidden(id: JobId) -> JobsError {
+    CatalogError::NotFound { what: "job", name: id.0.to_string() }.into()
+}

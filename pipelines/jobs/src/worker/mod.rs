@@ -1,0 +1,200 @@
+//! Takes jobs from the queue and runs them.
+//!
+//! ```text
+//! Worker::run ──claim──> attempt (a task) ──execute──> engine or runner
+//!      │                    │  ^ cancel                      │
+//!      └─ drain             │  │                             │
+//!                 Heart: a thread with its own connection    │
+//!                 renews leases, hears of cancellations      │
+//!                           └────────── end_attempt <────────┘
+//! ```
+//!
+//! What an attempt does is fenced twice. Its step carries the number of its own attempt, and its commit
+//! in the lake the marker of the job's run, so that a second attempt finds what the first has left. Its
+//! end is written only under a lease that holds. A worker that was stopped for so long that another took
+//! its job can therefore wake up and go on, and nothing comes of it.
+
+mod attempt;
+mod backoff;
+mod execute;
+mod heart;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use causeway_core::Cancel;
+use causeway_engine::Engine;
+use causeway_model::{Job, JobId, JobState};
+use tokio::task::JoinSet;
+
+use crate::error::Result;
+use attempt::Attempt;
+use heart::Heart;
+pub use heart::OpenCatalog;
+
+/// How often an idle worker looks for work.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// How long a worker works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Until it is stopped.
+    Stopped,
+    /// Until no job waits or runs, at any worker.
+    Drained,
+    /// Until it has run one job; not at all if none is due.
+    Once,
+}
+
+/// How a worker works.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// Its name in the record of attempts.
+    pub name: String,
+    /// Jobs at once; at least 1.
+    pub slots: usize,
+    /// How long it may be silent before its jobs are given to others.
+    pub lease: Duration,
+    /// How long it works.
+    pub until: Until,
+}
+
+/// What a worker does.
+#[derive(Debug, Clone)]
+pub enum WorkerEvent {
+    /// An attempt began.
+    Started(Box<Job>),
+    /// An attempt ended, and its job is now there.
+    Ended {
+        /// The job.
+        job: JobId,
+        /// Where the job is now.
+        state: JobState,
+        /// What went wrong: code and words.
+        error: Option<(String, String)>,
+    },
+    /// An attempt ended after its lease: another worker may have the job, this result is discarded.
+    Discarded(JobId),
+}
+
+/// A receiver of events. It is called from the worker's own threads and should return at once.
+pub type WorkerSink = Arc<dyn Fn(WorkerEvent) + Send + Sync>;
+
+/// Runs jobs.
+pub struct Worker {
+    shared: Arc<Shared>,
+    until: Until,
+    slots: usize,
+}
+
+/// What all attempts of a worker use.
+struct Shared {
+    engine: Engine,
+    state_dir: PathBuf,
+    name: String,
+    lease: Duration,
+    heart: Heart,
+    events: WorkerSink,
+}
+
+/// What a worker did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WorkerSummary {
+    /// Attempts that did their work.
+    pub n_succeeded: u64,
+    /// Attempts that ended otherwise.
+    pub n_others: u64,
+}
+
+impl Worker {
+    /// Makes a worker and starts its heart. `state_dir` holds the locks of pipelines; `open` opens a
+    /// connection to the same catalog that the work cannot keep busy.
+    ///
+    /// # Errors
+    /// If the thread of the heart or its connection cannot be had.
+    pub async fn start(
+        engine: Engine,
+        state_dir: &Path,
+        options: WorkerOptions,
+        open: OpenCatalog,
+        events: WorkerSink,
+    ) -> Result<Self> {
+        let heart = Heart::start(open, options.lease).await?;
+        let shared =
+            Shared { engine, state_dir: state_dir.to_owned(), name: options.name, lease: options.lease, heart, events };
+        Ok(Self { shared: Arc::new(shared), until: options.until, slots: options.slots.max(1) })
+    }
+
+    /// Works. Once `stop` is set no other job is taken, and those that run are run to their end.
+    ///
+    /// # Errors
+    /// Errors of the catalog that trying again does not help, after the running jobs have ended.
+    pub async fn run(&self, stop: &Cancel) -> Result<WorkerSummary> {
+        let mut running = JoinSet::new();
+        let mut summary = WorkerSummary::default();
+        let outcome = self.take_jobs(stop, &mut running, &mut summary).await;
+        while let Some(ended) = running.join_next().await {
+            summary.count(ended.ok().flatten());
+        }
+        outcome.map(|()| summary)
+    }
+
+    async fn take_jobs(
+        &self,
+        stop: &Cancel,
+        running: &mut JoinSet<Option<JobState>>,
+        summary: &mut WorkerSummary,
+    ) -> Result<()> {
+        while !stop.is_cancelled() {
+            if running.len() < self.slots && self.take(running).await? {
+                if self.until == Until::Once {
+                    break;
+                }
+                continue;
+            }
+            if running.is_empty() && self.is_through().await? {
+                break;
+            }
+            tokio::select! {
+                Some(ended) = running.join_next() => summary.count(ended.ok().flatten()),
+                () = tokio::time::sleep(IDLE) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a job and starts an attempt; returns false if none is due.
+    async fn take(&self, running: &mut JoinSet<Option<JobState>>) -> Result<bool> {
+        let asked = Instant::now();
+        let lease_ms = i64::try_from(self.shared.lease.as_millis()).unwrap_or(i64::MAX);
+        let claimed = match self.shared.engine.catalog().claim_job(&self.shared.name, lease_ms).await {
+            Err(error) if error.retryable() => {
+                tracing::warn!(code = error.code(), "no job could be taken; trying again");
+                None
+            }
+            claimed => claimed?,
+        };
+        let Some(claimed) = claimed else { return Ok(false) };
+        let attempt = Attempt::new(Arc::clone(&self.shared), claimed, asked);
+        running.spawn(attempt.run());
+        Ok(true)
+    }
+
+    async fn is_through(&self) -> Result<bool> {
+        Ok(match self.until {
+            Until::Stopped => false,
+            Until::Once => true,
+            Until::Drained => self.shared.engine.catalog().open_jobs().await? == 0,
+        })
+    }
+}
+
+impl WorkerSummary {
+    fn count(&mut self, ended: Option<JobState>) {
+        match ended {
+            Some(JobState::Succeeded) => self.n_succeeded += 1,
+            _ => self.n_others += 1,
+        }
+    }
+}
