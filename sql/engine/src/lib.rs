@@ -19,6 +19,7 @@ mod api;
 mod audit;
 mod call;
 mod change;
+mod cooperative;
 mod dml;
 mod engine;
 mod error;

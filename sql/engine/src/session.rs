@@ -22,6 +22,7 @@ use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 
 use crate::api::EngineConfig;
+use crate::cooperative::CooperativeJoins;
 use crate::exec::OperatorQueryPlanner;
 use crate::membership::SpellOutMembership;
 use crate::parse::DEFAULT_SCHEMA;
@@ -42,6 +43,7 @@ pub(crate) fn base_session(config: &EngineConfig) -> Result<SessionState> {
         .with_default_features()
         .with_config(session)
         .with_runtime_env(runtime)
+        .with_physical_optimizer_rule(Arc::new(CooperativeJoins))
         .with_query_planner(Arc::new(OperatorQueryPlanner))
         .with_analyzer_rule(Arc::new(SpellOutMembership))
         .build();
