@@ -293,7 +293,8 @@ fn a_running_job_is_cancelled_within_two_seconds() {
 fn a_job_that_takes_too_long_is_dead() {
     let lake = lake();
     let id = submit(&lake, &[ENDLESS, "--timeout-seconds", "1"]);
-    lake.ok(&["worker", "--drain"]);
+    let mut worker = Worker::start(&lake, &["--drain"]);
+    assert_eq!(worker.wait(), Some(0));
     let dead = job(&lake, id);
     assert_eq!((&dead["state"], &dead["error_code"], &dead["attempt"]), (&"dead".into(), &"CW0611".into(), &1.into()));
 }
