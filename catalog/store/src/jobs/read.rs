@@ -48,7 +48,9 @@ pub(crate) async fn attempts(connection: &mut Connection, of: Option<JobId>) -> 
 }
 
 pub(crate) async fn count_open(connection: &mut Connection) -> Result<i64> {
-    connection.query("SELECT COUNT(*) FROM job WHERE state = 'queued' OR state = 'running'").fetch_scalar().await
+    let sql =
+        "SELECT (SELECT COUNT(*) FROM job WHERE state = 'queued') + (SELECT COUNT(*) FROM job WHERE state = 'running')";
+    connection.query(sql).fetch_scalar().await
 }
 
 fn job(row: &Row) -> Result<Job> {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "every line here is part of a test")]
 
 mod audit;
+mod claims;
 mod contract;
 mod crash;
 mod fixtures;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use causeway_audit::{Action, Event, Export, LogId, LogKey, Outcome};
 use causeway_cluster::{Cluster, Database, Shutdown};
 use causeway_model::{
-    AuditLog as _, Catalog, CatalogError, Direction, NewFile, RunId, RunState, Step, StepOutcome, StepState, TableName,
-    VersionId,
+    AuditLog as _, Catalog, CatalogError, Direction, Ending, JobKind, JobQueue as _, JobState, NewFile, NewJob, RunId,
+    RunState, Step, StepOutcome, StepState, TableName, VersionId,
 };
 use causeway_store::{PostgresCatalog, PostgresOptions};
 use sqlx::{Connection as _, PgConnection};
@@ -53,7 +53,7 @@ where
 {
     let mut blocker = PgConnection::connect(database.url()).await.unwrap();
     let lock = "BEGIN; LOCK TABLE run, step, step_input, dataset, dataset_version, dataset_column, ingested_file, \
-                lineage_event, audit_state";
+                lineage_event, audit_state, job, attempt";
     sqlx::raw_sql(lock).execute(&mut blocker).await.unwrap();
     let call = tokio::spawn(call);
     while database.psql("SELECT COUNT(*) FROM pg_locks WHERE NOT granted") == "0\n" {
@@ -89,6 +89,21 @@ impl Interruptions<'_> {
 
 fn run_id() -> RunId {
     RunId("interrupted".into())
+}
+
+fn new_job() -> NewJob {
+    NewJob {
+        kind: JobKind::Statement,
+        work: "DELETE FROM a.t".into(),
+        base_dir: "/".into(),
+        run: RunId("job".into()),
+        actor: "admin".into(),
+        dedupe_key: None,
+        priority: 0,
+        group: None,
+        max_attempts: 1,
+        timeout_ms: None,
+    }
 }
 
 fn file() -> NewFile {
@@ -131,7 +146,18 @@ async fn a_restart_in_each_kind_of_transaction_leaves_it_done_once() {
     let change = waiting[0].id;
     each.call(|catalog| async move { catalog.changes_delivered(&[change]).await }).await;
 
+    let job = each.call(|catalog| async move { catalog.submit_job(&new_job()).await }).await.job.id;
+    let lease = each.call(|catalog| async move { catalog.claim_job("w1", 600_000).await }).await.unwrap().lease;
+    assert_eq!((lease.job, lease.attempt), (job, 1));
+    let held = lease.clone();
+    each.call(|catalog| async move { catalog.renew_lease(&held, 600_000).await }).await;
+    each.call(|catalog| async move { catalog.end_attempt(&lease, &Ending::Released { wait_ms: 0 }).await }).await;
+    let state = each.call(move |catalog| async move { catalog.cancel_job(job, "admin").await }).await;
+    assert_eq!(state, JobState::Cancelled);
+    each.call(move |catalog| async move { catalog.retry_job(job, "admin").await }).await;
+
     let catalog = each.catalog;
+    assert_eq!(catalog.job(job).await.unwrap().attempt, 1);
     assert_eq!(catalog.pending_changes(100).await.unwrap(), waiting[1..]);
     let recorded = catalog.step_by_id(step.id).await.unwrap();
     assert_eq!((recorded.state, recorded.outputs), (StepState::Succeeded, ids));
@@ -139,7 +165,7 @@ async fn a_restart_in_each_kind_of_transaction_leaves_it_done_once() {
     assert_eq!(catalog.version_by_id(file_version).await.unwrap().version, 0);
     assert!(catalog.check().await.unwrap().contains("2 datasets, 2 versions, 1 runs"));
     let checked = causeway_model::audit::verify(&*catalog, public, Export::default(), &mut |_, _| {}).await.unwrap();
-    assert_eq!(checked.n_records, 7);
+    assert_eq!(checked.n_records, 11);
 }
 
 /// A commit waits for a standby that does not exist; it is on the disk already when the connection goes.

@@ -108,3 +108,75 @@ fn words(ending: Ending) -> Option<(String, String)> {
 fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use causeway_model::{JobId, JobKind, NewJob, RunId};
+
+    use super::*;
+
+    fn job() -> Job {
+        let spec = NewJob {
+            kind: JobKind::Statement,
+            work: "DELETE FROM a.t".to_owned(),
+            base_dir: "/".to_owned(),
+            run: RunId("r".to_owned()),
+            actor: "admin".to_owned(),
+            dedupe_key: None,
+            priority: 0,
+            group: None,
+            max_attempts: 3,
+            timeout_ms: Some(1500),
+        };
+        Job {
+            id: JobId(1),
+            spec,
+            state: JobState::Running,
+            attempt: 1,
+            n_failures: 0,
+            cancel_requested: false,
+            worker: None,
+            error_code: None,
+            error: None,
+            submitted_at: String::new(),
+            run_at: String::new(),
+            started_at: None,
+            finished_at: None,
+        }
+    }
+
+    fn failed(why: Option<Stop>) -> Ending {
+        let fault = Fault { class: ErrorClass::Transient, code: "CW0405".to_owned(), error: "busy".to_owned() };
+        ending(Done::Failed(fault), why, &job())
+    }
+
+    fn code(ending: Ending) -> (ErrorClass, String) {
+        match ending {
+            Ending::Failed { class, code, .. } => (class, code),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn work_that_was_done_counts_whatever_was_wished_meanwhile() {
+        for why in [None, Some(Stop::Cancelled), Some(Stop::TimedOut), Some(Stop::LeaseLost)] {
+            assert_eq!(ending(Done::Succeeded, why, &job()), Ending::Succeeded, "{why:?}");
+        }
+    }
+
+    #[test]
+    fn who_stopped_the_work_decides_how_it_ended() {
+        assert_eq!(failed(Some(Stop::Cancelled)), Ending::Cancelled);
+        assert_eq!(code(failed(Some(Stop::TimedOut))), (ErrorClass::Timeout, "CW0611".to_owned()));
+        assert_eq!(code(failed(None)), (ErrorClass::Transient, "CW0405".to_owned()));
+        assert_eq!(ending(Done::InUse, None, &job()), Ending::Released { wait_ms: 2000 });
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_fault_of_the_job() {
+        let work = tokio::spawn(async { assert_eq!(1, 2, "this is the panic of the test") });
+        let fault = panicked(&work.await.unwrap_err());
+        assert_eq!((fault.class, fault.code.as_str()), (ErrorClass::Panic, "CW0612"));
+        assert!(!fault.error.contains("this is"), "a panic's words may hold a value: {}", fault.error);
+    }
+}
