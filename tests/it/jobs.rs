@@ -207,23 +207,62 @@ fn killed_and_finished(lake: &Product) {
 }
 
 #[test]
-fn workers_that_are_killed_again_and_again_do_each_job_once() {
-    const JOBS: usize = 50;
+fn a_killed_pipeline_goes_on_in_its_own_run() {
     let lake = lake();
+    let folder = lake.folder().join("pipeline");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("pipeline.toml"), "name = \"three\"\n").unwrap();
+    std::fs::write(folder.join("1_first.sql"), "CREATE TABLE a.first AS SELECT n FROM a.t;\n").unwrap();
+    std::fs::write(folder.join("2_slow.sql"), format!("{};\n", SLOW.replace("a.t", "a.first"))).unwrap();
+    std::fs::write(folder.join("3_last.sql"), "CREATE TABLE a.last AS SELECT count(*) AS n FROM a.first;\n").unwrap();
+    let id = submit(&lake, &["--pipeline", folder.to_str().unwrap()]);
+    let mut first = Worker::start(&lake, &["--lease-seconds", "2"]);
+    let slow_runs =
+        || !lake.query("SELECT 1 AS n FROM system.steps WHERE step = '2_slow' AND state = 'running'").is_empty();
+    within("the second step runs", slow_runs);
+    first.signal("KILL");
+    first.wait();
+    assert!(slow_runs(), "the worker was killed in the middle");
+    lake.ok(&["worker", "--drain"]);
+    assert_eq!(outcomes(&lake, id), ["lost", "succeeded"]);
+    let runs = lake.query("SELECT run, state FROM system.runs WHERE pipeline = 'three'");
+    assert_eq!((&runs[0]["run"], &runs[0]["state"], runs.len()), (&job(&lake, id)["run"], &"succeeded".into(), 1));
+    for (table, versions) in [("first", 2), ("last", 1)] {
+        assert_versions(&lake, table, versions);
+    }
+    let attempts =
+        lake.query("SELECT s.attempt FROM system.steps s JOIN system.jobs j ON j.run = s.run ORDER BY ordinal");
+    let attempts: Vec<_> = attempts.iter().map(|step| step["attempt"].as_i64().unwrap()).collect();
+    assert_eq!(attempts, [1, 2, 1]);
+}
+
+#[test]
+fn workers_that_are_killed_again_and_again_do_each_job_once() {
+    killed_again_and_again(&lake());
+}
+
+#[test]
+fn workers_on_postgres_that_are_killed_again_and_again_do_each_job_once() {
+    let database = Cluster::shared().database();
+    killed_again_and_again(&with_table(Product::init_on(database.url())));
+}
+
+fn killed_again_and_again(lake: &Product) {
+    const JOBS: usize = 50;
     for number in 1..=JOBS {
-        submit(&lake, &[&format!("INSERT INTO a.t SELECT {number}"), "--attempts", "50"]);
+        submit(lake, &[&format!("INSERT INTO a.t SELECT {number}"), "--attempts", "50"]);
     }
     let options = ["--slots", "2", "--lease-seconds", "1"];
-    let mut workers = [Worker::start(&lake, &options), Worker::start(&lake, &options)];
+    let mut workers = [Worker::start(lake, &options), Worker::start(lake, &options)];
     let seed = std::env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_124);
     let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
     let mut n_kills = 0;
-    while open_jobs(&lake) > 0 {
+    while open_jobs(lake) > 0 {
         std::thread::sleep(Duration::from_millis(rng.random_range(100..500)));
         let victim = &mut workers[n_kills % 2];
         victim.signal("KILL");
         victim.wait();
-        *victim = Worker::start(&lake, &options);
+        *victim = Worker::start(lake, &options);
         n_kills += 1;
         assert!(n_kills < 300, "the queue does not drain: {}", lake.ok(&["jobs"]));
     }
@@ -235,7 +274,7 @@ fn workers_that_are_killed_again_and_again_do_each_job_once() {
     let rows = lake.query("SELECT count(*) AS n, count(DISTINCT n) AS distinct_n, sum(n) AS total FROM a.t");
     assert_eq!((&rows[0]["n"], &rows[0]["distinct_n"]), (&(JOBS + 1).into(), &(JOBS + 1).into()), "{rows:?}");
     assert_eq!(rows[0]["total"], JOBS * (JOBS + 1) / 2);
-    assert_versions(&lake, "t", JOBS + 1);
+    assert_versions(lake, "t", JOBS + 1);
     lake.ok(&["audit", "verify"]);
 }
 
