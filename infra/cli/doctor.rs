@@ -68,6 +68,7 @@ pub(crate) fn doctor(app: &App) -> Result<Exit, Failure> {
     let mut findings = checks::machine(&project);
     findings.extend(checks::places(&project));
     findings.push(app.wait(async { Ok(checks::catalog(&project).await) })?);
+    findings.push(app.wait(async { Ok(checks::audit_log(&project).await) })?);
     findings.push(app.wait(async { Ok(checks::tables(&project).await) })?);
     findings.push(app.wait(async { Ok(checks::lineage_events(&project).await) })?);
     report(app, &findings)?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use causeway_audit::{Export, LogKey};
 use causeway_lake::At;
 use causeway_model::DatasetKind;
 use causeway_runtime::{Machine, Project};
@@ -129,6 +130,32 @@ pub(super) async fn catalog(project: &Project) -> Finding {
     match catalog.check().await {
         Ok(found) => Finding::ok("catalog", found),
         Err(error) => Finding::fail("catalog", error.to_string(), advice),
+    }
+}
+
+/// Looks whether the audit log runs and can be signed; `causeway audit verify` checks what it says.
+pub(super) async fn audit_log(project: &Project) -> Finding {
+    let subject = "audit log";
+    let state = match open_catalog(project).await {
+        Ok(catalog) => catalog.audit_state().await,
+        Err(failure) => return Finding::fail(subject, failure.message(), "see the catalog"),
+    };
+    let n_records = match state {
+        Ok(Some(state)) => state.frontier.size(),
+        Ok(None) => return Finding::warn(subject, "not started", "any command that runs a statement starts it"),
+        Err(error) => return Finding::fail(subject, error.to_string(), "run `causeway audit verify`"),
+    };
+    let signed = Export::last_head(&project.audit_heads()).and_then(|head| {
+        LogKey::load_file(&project.audit_key())?;
+        Ok(head.map_or(0, |head| head.size()))
+    });
+    match signed {
+        Ok(n_signed) => Finding::ok(subject, format!("{n_records} records, {n_signed} of them signed")),
+        Err(error) => Finding::warn(
+            subject,
+            format!("{n_records} records; {error}"),
+            "the log goes on, but nothing outside vouches for it",
+        ),
     }
 }
 
