@@ -343,6 +343,8 @@ pub(crate) enum AuditCommand {
     },
     /// Replace the signing key; the old one signs the new one, and the log says so
     RotateKey,
+    /// Start the log of a lake that never had one; `causeway init` has done it for a new lake
+    Start,
 }
 
 #[derive(Debug, Args)]

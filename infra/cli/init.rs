@@ -42,6 +42,10 @@ pub(crate) fn init(app: &App, options: &InitOptions) -> Result<Exit, Failure> {
 
 fn create_catalog(app: &App, project: &Project) -> Result<(), Failure> {
     let catalog = app.wait(async { Ok(causeway_store::open(&project.catalog_url()).await?) })?;
+    // A catalog on a server may be that of another machine's lake already.
+    if app.wait(async { Ok(catalog.audit_state().await?) })?.is_none() {
+        app.wait(audit::start(project, catalog.as_ref()))?;
+    }
     audit::begin(app, project, &catalog)
 }
 

@@ -130,6 +130,7 @@ impl Finding {
             Problem::RowChanged { .. }
             | Problem::RowGone { .. }
             | Problem::RowBack { .. }
+            | Problem::RowTouched { .. }
             | Problem::RowUnrecorded { .. } => "CW0709",
             _ => "CW0707",
         }

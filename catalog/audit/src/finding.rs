@@ -134,6 +134,18 @@ pub enum Problem {
         /// The key.
         key: String,
     },
+    /// A row of the catalog was touched between the record and the next one that covers it.
+    #[error(
+        "the row `{key}` of the catalog's `{table}` was no longer as this record left it when record {before} was made"
+    )]
+    RowTouched {
+        /// The table.
+        table: String,
+        /// The key.
+        key: String,
+        /// The next record that covers it.
+        before: u64,
+    },
     /// A row of the catalog came after the log started and no record speaks of it.
     #[error("no record says how the row `{key}` of `{table}` came to be")]
     RowUnrecorded {

@@ -216,6 +216,10 @@ pub struct Context {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CoveredRow {
+    /// The digest of its content before, where it was looked at: it must be the one that the record before
+    /// left, or the row was touched in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Digest>,
     /// The digest of its content ([`crate::RowDigest`]); none if the row is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
@@ -276,14 +280,23 @@ impl Event {
     /// Adds a row of the catalog that was written, with the digest of its new content.
     #[must_use]
     pub fn covers(mut self, table: impl Into<String>, key: impl Into<String>, digest: Digest) -> Self {
-        self.covers.push(CoveredRow { digest: Some(digest), key: key.into(), table: table.into() });
+        self.covers.push(CoveredRow { before: None, digest: Some(digest), key: key.into(), table: table.into() });
+        self
+    }
+
+    /// Says what the rows covered so far held before, by table and key.
+    #[must_use]
+    pub fn found(mut self, before: impl Fn(&str, &str) -> Option<Digest>) -> Self {
+        for row in &mut self.covers {
+            row.before = before(&row.table, &row.key);
+        }
         self
     }
 
     /// Adds a row of the catalog that was removed.
     #[must_use]
     pub fn removes(mut self, table: impl Into<String>, key: impl Into<String>) -> Self {
-        self.covers.push(CoveredRow { digest: None, key: key.into(), table: table.into() });
+        self.covers.push(CoveredRow { before: None, digest: None, key: key.into(), table: table.into() });
         self
     }
 

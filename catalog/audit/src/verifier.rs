@@ -122,7 +122,13 @@ impl Verifier {
             return Err(self.displaced(record.sequence(), &hash));
         }
         self.follow(&record).map_err(|problem| Finding::record(expected, problem))?;
-        for CoveredRow { digest, key, table } in record.into_covers() {
+        for CoveredRow { before, digest, key, table } in record.into_covers() {
+            let left = self.covered.get(&(table.clone(), key.clone()));
+            if let (Some(found), Some((Some(left), since))) = (before, left)
+                && found != *left
+            {
+                return Err(Finding::record(*since, Problem::RowTouched { table, key, before: expected }));
+            }
             self.covered.insert((table, key), (digest, expected));
         }
         self.leaves.push(hash);

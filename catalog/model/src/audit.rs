@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use causeway_audit::{
     AuditError, Digest, Event, Export, Finding, Frontier, InclusionProof, KeyChain, LogId, Node, NodeId, Place, Plan,
-    Problem, PublicKey, Record, SignedHead, StoredRecord, Summary, Timestamp, Verifier,
+    Problem, PublicKey, Record, SignedHead, StoredRecord, Summary, Timestamp, Tree, Verifier, leaf_hash,
 };
 
 use crate::{CatalogError, Result};
@@ -119,7 +119,7 @@ pub async fn verify(
     if let Some((table, key)) = rows.required.difference(&covered).next().cloned() {
         return Err(Finding { place: Place::Catalog, problem: Problem::RowUnrecorded { table, key } }.into());
     }
-    check_state(log, &summary).await?;
+    check_state(log, &summary, first_key).await?;
     Ok(summary)
 }
 
@@ -148,15 +148,15 @@ async fn check_records(
 }
 
 /// Compares the stored state of the tree, on which the next record is put, unless it moved on since.
-async fn check_state(log: &dyn AuditLog, summary: &Summary) -> Result<(), AuditFailure> {
-    let Some(state) = log.audit_state().await? else {
-        return Err(Finding { place: Place::Catalog, problem: Problem::StateDiffers }.into());
+async fn check_state(log: &dyn AuditLog, summary: &Summary, first_key: PublicKey) -> Result<(), AuditFailure> {
+    let differs = || Finding { place: Place::Catalog, problem: Problem::StateDiffers };
+    let state = match log.audit_state().await {
+        Err(CatalogError::Damaged(_)) | Ok(None) => return Err(differs().into()),
+        state => state?.ok_or_else(differs)?,
     };
-    let moved_on = state.frontier.size() > summary.n_records;
-    if !moved_on && (state.frontier.size() != summary.n_records || state.frontier.root() != summary.root) {
-        return Err(Finding { place: Place::Catalog, problem: Problem::StateDiffers }.into());
-    }
-    Ok(())
+    let size = state.frontier.size();
+    let is_same = size > summary.n_records || (size == summary.n_records && state.frontier.root() == summary.root);
+    if is_same && state.log == summary.log && state.first_key == first_key { Ok(()) } else { Err(differs().into()) }
 }
 
 /// Proves that a record is in the log that a signed head speaks of.
@@ -174,9 +174,36 @@ pub async fn prove(
     let wanted: Vec<NodeId> = plan.nodes().collect();
     let nodes: BTreeMap<NodeId, Digest> =
         log.audit_nodes(&wanted).await?.into_iter().map(|node| (node.id, node.hash)).collect();
-    let path = plan.resolve(|id| nodes.get(&id).copied())?;
+    let record = stored_record(log, index).await?;
+    let quick = plan
+        .resolve(|id| nodes.get(&id).copied())
+        .and_then(|path| InclusionProof::new(record.clone(), path, head.clone(), keys.clone()));
+    if let Ok(proof) = quick {
+        return Ok(proof);
+    }
+    // The stored nodes do not give the head's root: the records may.
+    let tree = Tree::from_leaves(leaves(log, head.size()).await?);
+    let path = plan.resolve(|id| tree.node(id))?;
+    Ok(InclusionProof::new(record, path, head, keys)?)
+}
+
+/// Recomputes the leaf hashes of the first records.
+async fn leaves(log: &dyn AuditLog, size: u64) -> Result<Vec<Digest>, AuditFailure> {
+    let mut leaves = Vec::new();
+    let mut next = 0;
+    while (leaves.len() as u64) < size {
+        let batch = log.audit_records(next, BATCH).await?;
+        let Some(last) = batch.last() else { break };
+        next = last.sequence.saturating_add(1);
+        leaves.extend(batch.iter().map(|record| leaf_hash(&record.content)));
+    }
+    leaves.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+    Ok(leaves)
+}
+
+async fn stored_record(log: &dyn AuditLog, index: u64) -> Result<Record, AuditFailure> {
     let sequence = i64::try_from(index).map_err(|_| AuditError::Range(format!("there is no record {index}")))?;
     let stored = log.audit_records(sequence, 1).await?.into_iter().find(|record| record.sequence == sequence);
     let stored = stored.ok_or_else(|| AuditError::Range(format!("record {index} is not stored")))?;
-    Ok(InclusionProof::new(Record::decode(&stored.content)?, path, head, keys)?)
+    Ok(Record::decode(&stored.content)?)
 }

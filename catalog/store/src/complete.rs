@@ -29,6 +29,7 @@ pub(crate) async fn complete(
     steps::note_success(connection, step).await?;
     // Looked up before the outputs exist: no edge can lead back into them, so lineage has no cycles.
     let origins = edges::origins(connection, &outcome.lineage).await?;
+    let before = audit::before_step(connection, outcome).await?;
     for schema in &outcome.schemas {
         write::schema(connection, schema, &now).await?;
     }
@@ -47,7 +48,7 @@ pub(crate) async fn complete(
     for file in &outcome.ingested {
         write_ingested(connection, step, file).await?;
     }
-    audit::step_completed(connection, step, outcome).await?;
+    audit::step_completed(connection, step, outcome, before).await?;
     let told = Told { attempt, transition: Transition::Complete, at: &now, failure: None };
     outbox::step(connection, step, &told).await?;
     Ok(outputs)

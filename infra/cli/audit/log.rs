@@ -22,26 +22,31 @@ pub(crate) struct Log {
     catalog: Arc<dyn Catalog>,
 }
 
-/// Sees to it that the catalog's log has started. A log that should be there and is not is never started
-/// anew: that would hide that it is gone.
+/// Looks whether the catalog's log has started. It is never started by the way: that would hide that
+/// the one there was is gone.
 pub(crate) fn begin(app: &App, project: &Project, catalog: &Arc<dyn Catalog>) -> Result<(), Failure> {
-    let state = app.wait(async { Ok(catalog.audit_state().await?) })?;
-    if state.is_none() {
-        if project.audit_heads().try_exists()? {
-            warn(
-                app,
-                "the catalog has no audit log, but one was signed: nothing is recorded; `causeway audit verify` says what is missing",
-            );
-            return Ok(());
-        }
-        app.wait(start(project, catalog.as_ref()))?;
+    if app.wait(async { Ok(catalog.audit_state().await?) })?.is_none() {
+        warn(
+            app,
+            "the catalog has no audit log, nothing is recorded; `causeway audit verify` says whether there was one, \
+             `causeway audit start` begins one",
+        );
+        return Ok(());
     }
     // A second lake in one command would be a bug; the first one stays.
     let _ = app.log.set(Log { project: project.clone(), catalog: Arc::clone(catalog) });
     Ok(())
 }
 
-async fn start(project: &Project, catalog: &dyn Catalog) -> Result<(), Failure> {
+/// Starts the log of a catalog that never had one.
+pub(crate) async fn start(project: &Project, catalog: &dyn Catalog) -> Result<(), Failure> {
+    let heads = project.audit_heads();
+    if heads.try_exists()? {
+        let message = format!("{} speaks of a log that the catalog does not hold", heads.display());
+        return Err(Failure::new(Exit::Failed, message).with_hint(
+            "restore the catalog from a backup; if the log is lost for good, move the file away and keep it",
+        ));
+    }
     let file = project.audit_key();
     let key = LogKey::generate()?;
     let key = match key.create_file(&file) {
@@ -50,7 +55,10 @@ async fn start(project: &Project, catalog: &dyn Catalog) -> Result<(), Failure> 
         created => created.map(|()| key)?,
     };
     match catalog.start_audit("admin", &LogId::generate()?, &key.public()).await {
-        Err(CatalogError::AlreadyExists { .. }) => return Ok(()),
+        Err(CatalogError::AlreadyExists { .. }) => {
+            return Err(Failure::new(Exit::Failed, "the catalog has an audit log, or records of one")
+                .with_hint("run `causeway audit verify`"));
+        }
         started => started?,
     }
     let public = project.audit_first_key();
@@ -100,6 +108,12 @@ pub(super) fn sign(project: &Project, state: AuditState) -> Result<SignedHead, F
     }
     let key = LogKey::load_file(&project.audit_key())?;
     let AuditState { log, frontier, now, .. } = state;
+    if let Some(last) = Export::last_head(&project.audit_heads())?
+        && *last.log() != log
+    {
+        return Err(Failure::new(Exit::Failed, "the catalog's audit log is not the one that was signed before")
+            .with_hint("run `causeway audit verify`"));
+    }
     let head = TreeHead::new(log, frontier.size(), frontier.root(), now)?.sign(&key)?;
     append_head(&project.audit_heads(), &head)?;
     Ok(head)

@@ -17,8 +17,14 @@ const BATCH: i64 = 2_000;
 /// Replaces the key. Each step can be done again: the new key lies beside the old one until log and
 /// exported file know of it.
 pub(super) fn rotate(app: &App) -> Result<Exit, Failure> {
+    if app.user.is_some() {
+        return Err(Failure::usage("the key is replaced by who holds it; --user does not go with it"));
+    }
     let (project, catalog) = open(app)?;
     let (file, next) = (project.audit_key(), next_key(&project));
+    let turn = file.with_extension("key.lock");
+    let turn = std::fs::File::create(&turn).with_context(|| format!("{} cannot be made", turn.display()))?;
+    turn.lock().context("another process replaces the key")?;
     let old = LogKey::load_file(&file)?;
     if !next.try_exists()? {
         LogKey::generate()?.create_file(&next)?;

@@ -25,7 +25,10 @@ pub(super) fn verify(app: &App, options: &AuditVerifyOptions) -> Result<Exit, Fa
 fn whole(app: &App, options: &AuditVerifyOptions) -> Result<Exit, Failure> {
     let (project, catalog) = open(app)?;
     let first_key = first_key(options.first_key.as_deref(), Some(&project.audit_first_key()))?;
-    let export = exported(options.heads.as_deref().unwrap_or(&project.audit_heads()))?;
+    let export = match &options.heads {
+        Some(given) => Export::read(given)?,
+        None => exported(&project.audit_heads())?,
+    };
     note_export(app, &export);
     let bar = app.bars.add(indicatif::ProgressBar::new(0));
     let mut progress = |done, all| {
@@ -85,8 +88,11 @@ fn offline(app: &App, file: &Path, options: &AuditVerifyOptions) -> Result<Exit,
     if Record::decode(first_line).is_err() {
         return proof(app, &content, &key);
     }
-    let heads = options.heads.clone().or_else(|| beside.map(|project| project.audit_heads()));
-    let export = heads.map(|path| exported(&path)).transpose()?.unwrap_or_default();
+    let export = match (&options.heads, beside) {
+        (Some(given), _) => Export::read(given)?,
+        (None, Some(project)) => exported(&project.audit_heads())?,
+        (None, None) => Export::default(),
+    };
     note_export(app, &export);
     report(app, &records(&content, key, export)?)
 }

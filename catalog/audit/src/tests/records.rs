@@ -27,11 +27,8 @@ fn digests() -> impl Strategy<Value = Digest> {
 }
 
 fn rows() -> impl Strategy<Value = CoveredRow> {
-    (option::of(digests()), any::<String>(), any::<String>()).prop_map(|(digest, key, table)| CoveredRow {
-        digest,
-        key,
-        table,
-    })
+    (option::of(digests()), option::of(digests()), any::<String>(), any::<String>())
+        .prop_map(|(before, digest, key, table)| CoveredRow { before, digest, key, table })
 }
 
 fn outcomes() -> impl Strategy<Value = Outcome> {

@@ -51,6 +51,12 @@ const STEP: &[Part] = &[
         where "s.state = 'succeeded'", by "i.position", [
         "i.position", "i.version_id", "d.schema_name", "d.table_name", "v.version", "v.digest", "v.n_bytes",
     ]),
+    part!("input_column": "i.step_id" of "step_input i JOIN dataset_version v ON v.id = i.version_id \
+                                          JOIN dataset d ON d.id = v.dataset_id JOIN step s ON s.id = i.step_id \
+                                          JOIN dataset_column c ON c.version_id = v.id"
+        where "s.state = 'succeeded' AND d.kind = 'file'", by "i.position, c.ordinal", [
+        "i.position", "c.ordinal", "c.id", "c.name", "c.data_type", "c.nullable", "c.unit", "c.meaning", "c.identifying", "d.location",
+    ]),
     part!("operator": "step_id" of "step_operator", by "position", ["position", "operator", "version", "options", "report"]),
     part!("version": "step_id" of "dataset_version" where "step_id IS NOT NULL", by "id", [
         "id", "dataset_id", "version", "n_rows", "n_bytes", "n_files", "digest", "previous_id", "committed_at",
@@ -114,6 +120,26 @@ pub(super) async fn cover_datasets(
 pub(super) async fn cover_access(connection: &mut Connection, event: Event) -> Result<Event> {
     let digests = digests(connection, "access", ACCESS, 1, 1).await?;
     Ok(digests.into_values().fold(event, |event, digest| event.covers("access", ACCESS_KEY, digest)))
+}
+
+/// Digests datasets, and the rights if asked, as they are now.
+pub(super) async fn found(
+    connection: &mut Connection,
+    datasets: &BTreeSet<DatasetId>,
+    rights: bool,
+) -> Result<BTreeMap<CoveredKey, Digest>> {
+    let mut found = BTreeMap::new();
+    for dataset in datasets {
+        for (id, digest) in digests(connection, "dataset", DATASET, dataset.0, dataset.0).await? {
+            found.insert(("dataset".to_owned(), id.to_string()), digest);
+        }
+    }
+    if rights {
+        for digest in digests(connection, "access", ACCESS, 1, 1).await?.into_values() {
+            found.insert(("access".to_owned(), ACCESS_KEY.to_owned()), digest);
+        }
+    }
+    Ok(found)
 }
 
 /// Returns the highest ids of steps and datasets.

@@ -1,8 +1,9 @@
 //! What becomes a record, and what the record says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use causeway_audit::{Action, Context, Digest, Event, Object, ObjectKind, Outcome, OutcomeState};
+use causeway_model::audit::CoveredKey;
 use causeway_model::{
     AccessChange, DatasetId, DatasetKind, Grant, Job, JobState, PrincipalKind, Run, RunId, RunKind, RunState,
     Securable, Step, StepId, StepOutcome, TableName,
@@ -11,7 +12,7 @@ use causeway_model::{
 use super::{append, covered, has_started};
 use crate::connection::Connection;
 use crate::error::Result;
-use crate::{rows, runs, steps};
+use crate::{datasets, rows, runs, steps};
 
 /// Records that a run of a pipeline started or ended. A statement's run is known by its only step.
 pub(crate) async fn run_changed(connection: &mut Connection, id: &RunId) -> Result<()> {
@@ -76,11 +77,34 @@ pub(crate) async fn job_changed(connection: &mut Connection, job: &Job, actor: &
     append(connection, event).await.map(drop)
 }
 
-/// Records a step that ended well, with all it left behind.
-pub(crate) async fn step_completed(connection: &mut Connection, id: StepId, outcome: &StepOutcome) -> Result<()> {
+/// What a step is about to touch, as it is found.
+pub(crate) struct Before(BTreeMap<CoveredKey, Digest>);
+
+/// Looks at what an outcome will change of what records cover; none if the log has not started.
+pub(crate) async fn before_step(connection: &mut Connection, outcome: &StepOutcome) -> Result<Option<Before>> {
     if !has_started(connection).await? {
-        return Ok(());
+        return Ok(None);
     }
+    let mut touched: BTreeSet<DatasetId> = outcome.dropped.iter().copied().collect();
+    for output in &outcome.outputs {
+        touched.extend(datasets::live(connection, &output.name).await?.map(|dataset| dataset.id));
+    }
+    let found = covered::found(connection, &touched, changes_rights(outcome)).await?;
+    Ok(Some(Before(found)))
+}
+
+fn changes_rights(outcome: &StepOutcome) -> bool {
+    !outcome.access.is_empty() || !outcome.dropped.is_empty()
+}
+
+/// Records a step that ended well, with all it left behind and what it had found.
+pub(crate) async fn step_completed(
+    connection: &mut Connection,
+    id: StepId,
+    outcome: &StepOutcome,
+    before: Option<Before>,
+) -> Result<()> {
+    let Some(Before(before)) = before else { return Ok(()) };
     let (step, run) = with_run(connection, id).await?;
     let mut event = about(&step, &run, Outcome::succeeded());
     let read = versions(connection, INPUTS, id).await?;
@@ -100,9 +124,10 @@ pub(crate) async fn step_completed(connection: &mut Connection, id: StepId, outc
     event = outcome.access.iter().fold(event, describe);
     event = covered::cover_step(connection, event, id).await?;
     event = covered::cover_datasets(connection, event, &datasets).await?;
-    if !outcome.access.is_empty() || !outcome.dropped.is_empty() {
+    if changes_rights(outcome) {
         event = covered::cover_access(connection, event).await?;
     }
+    event = event.found(|table, key| before.get(&(table.to_owned(), key.to_owned())).copied());
     append(connection, event).await.map(drop)
 }
 

@@ -13,14 +13,15 @@ use causeway_model::audit::{AuditRecord, AuditState, CoveredRows};
 use crate::connection::{Connection, Row};
 use crate::error::{Result, StoreError, already_exists, damaged, invalid};
 use crate::write;
-pub(crate) use events::{JobChange, job_changed, run_changed, step_completed, step_failed};
+pub(crate) use events::{JobChange, before_step, job_changed, run_changed, step_completed, step_failed};
 
 /// What the log knows of the catalog's age: rows up to these ids were there before it.
 const LAST_STEP: &str = "last_step";
 const LAST_DATASET: &str = "last_dataset";
 
 pub(crate) async fn start(connection: &mut Connection, actor: &str, log: &LogId, key: &PublicKey) -> Result<()> {
-    if frontier(connection).await?.is_some() {
+    let n_records: i64 = connection.query("SELECT COUNT(*) FROM audit_record").fetch_scalar().await?;
+    if frontier(connection).await?.is_some() || n_records > 0 {
         return Err(already_exists("audit log", log));
     }
     connection

@@ -211,6 +211,35 @@ async fn rows_that_records_cover_are_named() {
     }
 }
 
+/// Grants something after the catalog was touched, and checks.
+async fn after_another_change(audited: &Audited, sql: &str) -> Finding {
+    let path = audited.folder.path().join(format!("{:x}.db", sql.len()));
+    std::fs::remove_file(&path).ok();
+    query(&audited.path(), &format!("VACUUM INTO '{}'", path.display())).await;
+    assert!(query(&path, sql).await > 0, "nothing touched by {sql}");
+    let catalog = SqliteCatalog::open(&path).await.unwrap();
+    let step = started(&catalog, "later").await;
+    let access = vec![AccessChange::Create(PrincipalKind::User, "zed".into())];
+    let outcome = StepOutcome { access, ..writes(output(TableName::new("a", "curve"), 1)) };
+    catalog.complete_step(step.id, step.attempt, &outcome).await.unwrap();
+    audited.verify(&path).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_later_change_does_not_cover_up_what_was_touched_before() {
+    let audited = Audited::new(0).await;
+    for sql in [
+        "INSERT INTO membership VALUES ('admin', 'ann')",
+        "DELETE FROM row_policy",
+        "UPDATE dataset SET policy = '{}' WHERE table_name = 'curve'",
+        "CREATE TRIGGER t AFTER INSERT ON run BEGIN INSERT INTO membership VALUES ('admin', 'ann'); END; \
+         DELETE FROM access_grant WHERE grantee = 'ann'",
+    ] {
+        let finding = after_another_change(&audited, sql).await;
+        assert!(matches!(finding.problem, Problem::RowTouched { .. }), "{sql}: {finding}");
+    }
+}
+
 /// Columns that may change without a record: where a run is, why an attempt before the good one failed.
 const FREE: [&str; 5] = ["run.id", "run.state", "run.finished_at", "step.error", "step.error_code"];
 
