@@ -228,3 +228,22 @@ fn heads_that_are_named_must_be_there() {
     let lake = lake();
     assert_ne!(code(&lake.run(&["audit", "verify", "--heads", "nosuch"])), 0);
 }
+
+#[test]
+fn the_record_tells_a_user_no_number_and_no_name_that_is_hidden() {
+    let lake = lake();
+    lake.ok(&[
+        "sql",
+        "-c",
+        "CREATE TABLE a.p AS SELECT value AS n FROM generate_series(1, 10); CREATE POLICY few ON a.p USING (n < 4); \
+         CREATE SCHEMA s; GRANT CREATE ON SCHEMA s TO ann; GRANT SELECT ON a.p TO ann; \
+         CREATE VIEW a.v AS SELECT n FROM a.t WHERE secret > 0; GRANT SELECT ON a.v TO ann",
+    ]);
+    lake.ok(&["sql", "--user", "ann", "-c", "CREATE TABLE s.t AS SELECT * FROM a.p"]);
+    let steps = "SELECT rows_in, rows_out FROM system.steps WHERE kind = 'create_table' AND rows_out = 3";
+    let as_ann = |sql: &str| lake.ok(&["sql", "--user", "ann", "--json", "-c", sql]);
+    assert_eq!(as_ann(steps).trim(), r#"[{"rows_in":null,"rows_out":3}]"#);
+    let views = as_ann("SELECT name, view_sql FROM system.datasets WHERE kind = 'view'");
+    assert!(views.contains(r#""view_sql":null"#) && !views.contains("secret"), "{views}");
+    assert!(lake.ok(&["sql", "-c", "SELECT view_sql FROM system.datasets WHERE kind = 'view'"]).contains("secret"));
+}

@@ -30,6 +30,9 @@ use crate::plan::on_big_stack;
 use crate::session::PlanningContext;
 use crate::types::column_of;
 
+/// What a dependency on the user's rights begins with.
+pub(crate) const NARROWED: &str = "narrowed";
+
 /// Views within views deeper than this are taken for a cycle.
 const MAX_VIEW_DEPTH: usize = 32;
 
@@ -320,7 +323,7 @@ impl Resolved {
 
     /// Returns what a result depends on besides its inputs: how the user's rights narrow them.
     pub(crate) fn narrowings(&self) -> impl Iterator<Item = String> {
-        self.narrowed.iter().map(|(key, how)| format!("narrowed {key}: {how}"))
+        self.narrowed.iter().map(|(key, how)| format!("{NARROWED} {key}: {how}"))
     }
 
     /// Returns true if only a part of a dataset, at any version, is read.

@@ -153,7 +153,7 @@ const RELATIONS: &[RelationDoc] = &[
             optional("subject_key", Kind::Text, "the column that says whose row it is"),
             optional("identity_domain", Kind::Text, "within what the subject key says who someone is, if declared"),
             column("protected", Kind::Boolean, "true if only admins drop, replace or export it"),
-            optional("view_sql", Kind::Text, "the query of a view"),
+            optional("view_sql", Kind::Text, "the query of a view; for those who see the whole record"),
             column("created_at", Kind::Instant, "when it was made"),
             optional("changed_at", Kind::Instant, "when the newest version was recorded"),
             optional("dropped_at", Kind::Instant, "when it was dropped; null while it lives"),

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, new_null_array};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::Int64Type;
 use causeway_model::{Catalog, DatasetPolicy, ReadableColumns, Rights, TableName};
@@ -28,7 +28,15 @@ pub(crate) async fn visible(
     let reader = Reader::new(source, catalog, rights).await?;
     let shown = |row| Some(reader.sees(source, &Row { batch: &batch, row }));
     let keep: BooleanArray = (0..batch.num_rows()).map(shown).collect();
-    Ok(filter_record_batch(&batch, &keep)?)
+    without_queries(filter_record_batch(&batch, &keep)?)
+}
+
+/// Hides the queries of views: they name columns that the user may not know of.
+fn without_queries(batch: RecordBatch) -> Result<RecordBatch> {
+    let Some((index, field)) = batch.schema_ref().column_with_name("view_sql") else { return Ok(batch) };
+    let mut columns = batch.columns().to_vec();
+    columns[index] = new_null_array(field.data_type(), batch.num_rows());
+    Ok(RecordBatch::try_new(batch.schema(), columns)?)
 }
 
 /// A user, and what of the record decides what the user sees.

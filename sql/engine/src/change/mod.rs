@@ -36,7 +36,7 @@ use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::limits::within;
 use crate::parse::{Parsed, Statement};
-use crate::resolve::{Lookup, Resolved};
+use crate::resolve::{Lookup, NARROWED, Resolved};
 use crate::running::Running;
 
 use copy_into::Load;
@@ -304,6 +304,7 @@ impl Change<'_> {
     ) -> Result<StepReport> {
         let mut warnings = prepared.warnings.clone();
         let is_landed = landed.is_some();
+        let is_narrowed = prepared.depends_on.iter().any(|what| what.starts_with(NARROWED));
         let work = Box::pin(self.work(prepared, landed));
         // What has landed is recorded, whatever time it takes and whoever has cancelled meanwhile.
         let done = if is_landed {
@@ -313,6 +314,8 @@ impl Change<'_> {
         };
         let mut outcome = done.outcome;
         outcome.operators = self.running.operators();
+        // Rows that the user may not see were read to be left out: their number is not told.
+        outcome.rows_in = outcome.rows_in.filter(|_| !is_narrowed);
         outcome.duration_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
         self.engine.catalog().complete_step(step.id, step.attempt, &outcome).await?;
         warnings.extend(done.warnings);
