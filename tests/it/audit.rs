@@ -201,16 +201,21 @@ fn the_key_is_for_its_owner_alone() {
 #[test]
 fn a_log_that_is_gone_is_not_started_anew() {
     let lake = lake();
-    for file in ["catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"] {
-        fs::remove_file(lake.folder().join(file)).ok();
+    let catalog = lake.folder().join("catalog.sqlite");
+    for ending in ["", "-wal", "-shm"] {
+        fs::remove_file(format!("{}{ending}", catalog.display())).ok();
     }
-    let url = format!("sqlite://{}", lake.folder().join("other.sqlite").display());
-    let elsewhere = Product::init_on(&url);
-    fs::rename(lake.folder().join("other.sqlite"), lake.folder().join("catalog.sqlite")).unwrap();
-    drop(elsewhere);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    drop(runtime.block_on(causeway_store::SqliteCatalog::open(&catalog)).unwrap());
+    let heads = fs::read(lake.folder().join("audit.heads")).unwrap();
+    let statement = lake.run(&["sql", "-c", "SELECT 1"]);
+    assert_eq!(code(&statement), 0);
+    assert!(said(&statement).contains("no audit log"), "{}", said(&statement));
     let verified = lake.run(&["audit", "verify"]);
-    assert_eq!(code(&verified), 1, "{}", said(&verified));
+    assert_eq!(code(&verified), 1);
+    assert!(said(&verified).contains("CW0708"), "{}", said(&verified));
     assert_eq!(code(&lake.run(&["audit", "start"])), 1);
+    assert_eq!(fs::read(lake.folder().join("audit.heads")).unwrap(), heads);
 }
 
 #[test]

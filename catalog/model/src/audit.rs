@@ -130,21 +130,40 @@ async fn check_records(
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<(), AuditFailure> {
     let Some(last) = last else { return Ok(()) };
-    let (mut next, mut n_checked) = (i64::MIN, 0);
-    while next <= last {
-        let batch = log.audit_records(next, BATCH).await?;
-        let Some(newest) = batch.last() else { break };
-        next = newest.sequence.saturating_add(1);
-        for record in batch.iter().filter(|record| record.sequence <= last) {
-            let AuditRecord { sequence, content, leaf_hash } = record;
-            // No record has a number below 0: it stands out as one that is out of order.
-            let sequence = u64::try_from(*sequence).unwrap_or(u64::MAX);
-            verifier.record(&StoredRecord { sequence, content, leaf_hash })?;
-            n_checked += 1;
+    let mut n_checked = 0;
+    read_records(log, i64::MIN, |AuditRecord { sequence, content, leaf_hash }| {
+        if sequence > last {
+            return Ok(false);
         }
+        // No record has a number below 0: it stands out as one that is out of order.
+        let sequence = u64::try_from(sequence).unwrap_or(u64::MAX);
+        verifier.record(&StoredRecord { sequence, content: &content, leaf_hash: &leaf_hash })?;
+        n_checked += 1;
         progress(n_checked, u64::try_from(last).unwrap_or(0) + 1);
+        Ok(true)
+    })
+    .await
+}
+
+/// Reads records in order from a number on, a batch at a time, until `take` returns false or fails.
+///
+/// # Errors
+/// The error of `take`, or that of the catalog.
+pub async fn read_records<E: From<CatalogError>>(
+    log: &dyn AuditLog,
+    mut from: i64,
+    mut take: impl FnMut(AuditRecord) -> Result<bool, E> + Send,
+) -> Result<(), E> {
+    loop {
+        let batch = log.audit_records(from, BATCH).await?;
+        let Some(last) = batch.last() else { return Ok(()) };
+        from = last.sequence.saturating_add(1);
+        for record in batch {
+            if !take(record)? {
+                return Ok(());
+            }
+        }
     }
-    Ok(())
 }
 
 /// Compares the stored state of the tree, on which the next record is put, unless it moved on since.
@@ -190,14 +209,11 @@ pub async fn prove(
 /// Recomputes the leaf hashes of the first records.
 async fn leaves(log: &dyn AuditLog, size: u64) -> Result<Vec<Digest>, AuditFailure> {
     let mut leaves = Vec::new();
-    let mut next = 0;
-    while (leaves.len() as u64) < size {
-        let batch = log.audit_records(next, BATCH).await?;
-        let Some(last) = batch.last() else { break };
-        next = last.sequence.saturating_add(1);
-        leaves.extend(batch.iter().map(|record| leaf_hash(&record.content)));
-    }
-    leaves.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+    read_records::<AuditFailure>(log, 0, |record| {
+        leaves.push(leaf_hash(&record.content));
+        Ok((leaves.len() as u64) < size)
+    })
+    .await?;
     Ok(leaves)
 }
 

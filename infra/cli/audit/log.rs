@@ -99,6 +99,12 @@ impl Log {
     }
 }
 
+/// Returns where the log stands.
+pub(super) async fn state(catalog: &dyn Catalog) -> Result<AuditState, Failure> {
+    let state = catalog.audit_state().await?;
+    state.ok_or_else(|| Failure::new(Exit::Failed, "the catalog has no audit log"))
+}
+
 /// Signs a state of the log and adds the head to the exported ones.
 pub(super) fn sign(project: &Project, state: AuditState) -> Result<SignedHead, Failure> {
     let next = next_key(project);

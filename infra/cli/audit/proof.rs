@@ -6,17 +6,15 @@ use std::path::Path;
 use anyhow::Context as _;
 use causeway_audit::{KeyChain, SignedHead};
 use causeway_model::Catalog;
+use causeway_model::audit::read_records;
 use causeway_runtime::Project;
 
-use super::log::{exported, first_key, sign};
+use super::log::{exported, first_key, sign, state};
 use super::open;
 use crate::app::App;
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::terminal::{Tone, print};
-
-/// Records that are read at once.
-const BATCH: i64 = 2_000;
 
 /// Writes a document that proves a record.
 pub(super) fn prove(app: &App, record: u64, output: Option<&Path>) -> Result<Exit, Failure> {
@@ -46,9 +44,7 @@ fn leading_to(head: &SignedHead, rotations: &[causeway_audit::KeyRotation]) -> V
 }
 
 fn sign_now(app: &App, project: &Project, catalog: &dyn Catalog) -> Result<SignedHead, Failure> {
-    let state = app.wait(async { Ok(catalog.audit_state().await?) })?;
-    let state = state.ok_or_else(|| Failure::new(Exit::Failed, "the catalog has no audit log"))?;
-    sign(project, state)
+    sign(project, app.wait(state(catalog))?)
 }
 
 /// Signs a head now, and writes all records if a file is named.
@@ -56,7 +52,7 @@ pub(super) fn export(app: &App, records: Option<&Path>) -> Result<Exit, Failure>
     let (project, catalog) = open(app)?;
     let head = sign_now(app, &project, catalog.as_ref())?;
     if let Some(path) = records {
-        write_records(app, catalog.as_ref(), path).with_context(|| format!("{} cannot be written", path.display()))?;
+        write_records(app, catalog.as_ref(), path)?;
     }
     if app.terminal.json {
         print(&format!("{}\n", head.to_json()?))?;
@@ -69,21 +65,15 @@ pub(super) fn export(app: &App, records: Option<&Path>) -> Result<Exit, Failure>
 }
 
 /// Writes to a file beside the target first, so that it appears whole.
-fn write_records(app: &App, catalog: &dyn Catalog, path: &Path) -> anyhow::Result<()> {
+fn write_records(app: &App, catalog: &dyn Catalog, path: &Path) -> Result<(), Failure> {
     let partial = path.with_extension("partial");
-    let mut file = std::io::BufWriter::new(std::fs::File::create(&partial)?);
-    let mut next = 0;
-    loop {
-        let batch = app
-            .wait(async { Ok(catalog.audit_records(next, BATCH).await?) })
-            .map_err(|failure| anyhow::anyhow!("{}", failure.message()))?;
-        let Some(last) = batch.last() else { break };
-        next = last.sequence + 1;
-        for record in &batch {
-            file.write_all(&record.content)?;
-            file.write_all(b"\n")?;
-        }
-    }
+    let file = std::fs::File::create(&partial).with_context(|| format!("{} cannot be written", path.display()))?;
+    let mut file = std::io::BufWriter::new(file);
+    app.wait(read_records::<Failure>(catalog, 0, |record| {
+        file.write_all(&record.content)?;
+        file.write_all(b"\n")?;
+        Ok(true)
+    }))?;
     file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
     std::fs::rename(&partial, path)?;
     Ok(())

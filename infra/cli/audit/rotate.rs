@@ -1,18 +1,16 @@
 //! `causeway audit rotate-key`.
 
 use anyhow::Context as _;
-use causeway_audit::{Action, KeyRotation, LogKey, PublicKey, Record, append_rotation};
+use causeway_audit::{KeyRotation, LogKey, PublicKey, Record, append_rotation};
 use causeway_model::Catalog;
+use causeway_model::audit::read_records;
 
-use super::log::{next_key, sign};
+use super::log::{next_key, sign, state};
 use super::open;
 use crate::app::App;
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::terminal::{Tone, print};
-
-/// Records that are read at once.
-const BATCH: i64 = 2_000;
 
 /// Replaces the key. Each step can be done again: the new key lies beside the old one until log and
 /// exported file know of it.
@@ -32,9 +30,7 @@ pub(super) fn rotate(app: &App) -> Result<Exit, Failure> {
     let new = LogKey::load_file(&next)?;
     app.wait(async { hand_over(catalog.as_ref(), &old, &new.public(), &project).await })?;
     std::fs::rename(&next, &file).with_context(|| format!("{} cannot be replaced", file.display()))?;
-    let state = app.wait(async { Ok(catalog.audit_state().await?) })?;
-    let state = state.ok_or_else(|| Failure::new(Exit::Failed, "the catalog has no audit log"))?;
-    sign(&project, state)?;
+    sign(&project, app.wait(state(catalog.as_ref()))?)?;
     let done = app.terminal.paint_output(Tone::Good, "replaced");
     print(&format!("{done}: key {} by {}\n", old.id(), new.id()))?;
     Ok(Exit::Ok)
@@ -47,8 +43,7 @@ async fn hand_over(
     new: &PublicKey,
     project: &causeway_runtime::Project,
 ) -> Result<(), Failure> {
-    let state = catalog.audit_state().await?;
-    let state = state.ok_or_else(|| Failure::new(Exit::Failed, "the catalog has no audit log"))?;
+    let state = state(catalog).await?;
     if is_recorded(catalog, new).await? {
         return Ok(());
     }
@@ -62,18 +57,12 @@ async fn hand_over(
 }
 
 async fn is_recorded(catalog: &dyn Catalog, new: &PublicKey) -> Result<bool, Failure> {
-    let mut next = 0;
-    loop {
-        let batch = catalog.audit_records(next, BATCH).await?;
-        let Some(last) = batch.last() else { return Ok(false) };
-        next = last.sequence + 1;
-        let mut records = batch.iter().filter_map(|record| Record::decode(&record.content).ok());
-        let is_this = |record: &Record| {
-            record.action() == Action::KeyRotation
-                && KeyRotation::from_record(record).is_some_and(|rotation| rotation.new_key() == new)
-        };
-        if records.any(|record| is_this(&record)) {
-            return Ok(true);
-        }
-    }
+    let mut is_recorded = false;
+    read_records::<Failure>(catalog, 0, |stored| {
+        let rotation = Record::decode(&stored.content).ok().and_then(|record| KeyRotation::from_record(&record));
+        is_recorded = rotation.is_some_and(|rotation| rotation.new_key() == new);
+        Ok(!is_recorded)
+    })
+    .await?;
+    Ok(is_recorded)
 }

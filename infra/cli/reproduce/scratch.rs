@@ -102,7 +102,7 @@ impl Scratch {
             return self.note(&view.name(), outcome).await;
         }
         if let Some(maker) = &view.maker {
-            let again = StepRequest { run: self.given.clone(), name: view.name(), ..request(maker) };
+            let again = StepRequest { run: self.given.clone(), name: view.name(), ..StepRequest::again(maker) };
             self.engine.run_step(&again).await?;
         }
         let made = match self.catalog.dataset(&view.dataset.name).await? {
@@ -159,21 +159,6 @@ pub(super) async fn begin_run(catalog: &dyn Catalog, session: &Session, run: &Ru
         actor: causeway_model::Rights::embedded().user,
     };
     Ok(catalog.begin_run(&new).await?)
-}
-
-/// Returns a request that does what a recorded step did, under its name: what a load refuses is kept
-/// with the name of the load.
-pub(super) fn request(step: &Step) -> StepRequest {
-    let seed = causeway_core::Seed(u64::from_le_bytes(step.seed.to_le_bytes()));
-    StepRequest {
-        run: step.run.clone(),
-        pipeline: None,
-        ordinal: step.ordinal,
-        name: step.name.clone(),
-        sql: step.sql.clone(),
-        force: true,
-        context: causeway_engine::StatementContext { seed, ..causeway_engine::StatementContext::default() },
-    }
 }
 
 fn sha256(text: &str) -> String {

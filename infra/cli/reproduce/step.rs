@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use causeway_core::Cancel;
-use causeway_engine::{Engine, Outcome as Answer, ProgressSink, varying};
+use causeway_engine::{Engine, Outcome as Answer, ProgressSink, StepRequest, varying};
 use causeway_lake::{At, LakeError, Snapshot};
 use causeway_model::{Dataset, DatasetKind, DatasetVersion, Rights, Run, Step, StepState, VersionId};
 use futures::TryStreamExt as _;
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::content::{Compared, compare};
 use super::instants::pinned;
-use super::scratch::{Given, Scratch, begin_run, request};
+use super::scratch::{Given, Scratch, begin_run};
 use crate::errors::Failure;
 use crate::record::Record;
 use crate::session::Session;
@@ -143,7 +143,7 @@ impl Repeating<'_> {
             return Ok(Vec::new());
         }
         begin_run(scratch.catalog.as_ref(), self.session, &step.run).await?;
-        let mut request = request(step);
+        let mut request = StepRequest::again(step);
         request.sql = pinned(&step.sql, |table, instant| self.version_at(step, table, instant));
         request.context.cancel = self.cancel.clone();
         request.context.progress = std::sync::Arc::clone(&self.progress);
@@ -323,7 +323,7 @@ impl Repeating<'_> {
 
     /// Asks a check again.
     async fn check(&self, scratch: &Scratch, step: &Step) -> Result<(), Obstacle> {
-        let request = request(step);
+        let request = StepRequest::again(step);
         let answer = scratch.engine.execute(&step.sql, &request.context).await;
         let answer = answer.map_err(|error| self.no_longer_runs(step, &Failure::from(error)))?;
         let Answer::Rows(rows) = answer else { return Err(Obstacle::Reason("it is no query".to_owned())) };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_core::{Cancel, Seed};
-use causeway_model::{Rights, RunId, StepState, TableName};
+use causeway_model::{Rights, RunId, Step, StepState, TableName};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 
@@ -213,6 +213,22 @@ pub struct StepRequest {
     pub force: bool,
     /// How to run it.
     pub context: StatementContext,
+}
+
+impl StepRequest {
+    /// Asks for what a recorded step did, with its seed and name, whether or not anything has changed.
+    pub fn again(step: &Step) -> Self {
+        let seed = Seed(u64::from_le_bytes(step.seed.to_le_bytes()));
+        Self {
+            run: step.run.clone(),
+            pipeline: None,
+            ordinal: step.ordinal,
+            name: step.name.clone(),
+            sql: step.sql.clone(),
+            force: true,
+            context: StatementContext { seed, ..StatementContext::default() },
+        }
+    }
 }
 
 /// What a step did.

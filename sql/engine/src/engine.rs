@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use causeway_core::{Cancel, OperatorFactory, Seed};
+use causeway_core::{Cancel, OperatorFactory};
 use causeway_lake::Lake;
 use causeway_model::{Catalog, NewRun, Rights, RunId, RunKind, RunState, Step, TableName};
 use datafusion::execution::TaskContext;
@@ -171,16 +171,8 @@ impl Engine {
     async fn try_settle(&self, step: &Step, base_dir: Option<PathBuf>) -> Result<bool> {
         let parsed = parse_one(&step.sql, &self.limits())?;
         let actor = self.catalog().run(&step.run).await?.actor;
-        let seed = Seed(u64::from_le_bytes(step.seed.to_le_bytes()));
-        let mut request = StepRequest {
-            run: step.run.clone(),
-            pipeline: None,
-            ordinal: step.ordinal,
-            name: step.name.clone(),
-            sql: step.sql.clone(),
-            force: true,
-            context: StatementContext { seed, base_dir, ..StatementContext::default() },
-        };
+        let mut request = StepRequest::again(step);
+        request.context.base_dir = base_dir;
         request.context.user = Some(actor).filter(|actor| *actor != Rights::embedded().user);
         let settled = match Box::pin(Change::settle(self, &request, parsed.clone())).await {
             Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound) => {

@@ -2,14 +2,12 @@
 
 use arrow::array::ArrayRef;
 use causeway_audit::{Digest, Object, ObjectKind, Record};
-use causeway_model::Catalog;
+use causeway_model::audit::read_records;
+use causeway_model::{Catalog, CatalogError};
 use datafusion::error::Result;
 
 use crate::cells::{instants, integers, optional_integers, optional_texts, text_lists, texts};
 use crate::provider::catalog_error;
-
-/// Records that are read at once.
-const BATCH: i64 = 10_000;
 
 /// A record; one that was damaged has a number and nothing else.
 struct Row {
@@ -20,21 +18,16 @@ struct Row {
 
 pub(crate) async fn audit(catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
     let mut all = Vec::new();
-    loop {
-        let next = all.last().map_or(0, |row: &Row| row.sequence + 1);
-        let batch = catalog.audit_records(next, BATCH).await.map_err(catalog_error)?;
-        if batch.is_empty() {
-            break;
-        }
-        all.extend(batch.into_iter().map(|stored| {
-            Row {
-                sequence: stored.sequence,
-                record: Record::decode(&stored.content).ok(),
-                leaf_hash: <[u8; 32]>::try_from(stored.leaf_hash)
-                    .map_or_else(|_| String::new(), |hash| Digest::from_bytes(hash).to_string()),
-            }
-        }));
-    }
+    let read = read_records::<CatalogError>(catalog, 0, |stored| {
+        all.push(Row {
+            sequence: stored.sequence,
+            record: Record::decode(&stored.content).ok(),
+            leaf_hash: <[u8; 32]>::try_from(stored.leaf_hash)
+                .map_or_else(|_| String::new(), |hash| Digest::from_bytes(hash).to_string()),
+        });
+        Ok(true)
+    });
+    read.await.map_err(catalog_error)?;
     let records = || all.iter().map(|row| row.record.as_ref());
     Ok(vec![
         integers(all.iter().map(|row| row.sequence)),
