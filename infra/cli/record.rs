@@ -120,7 +120,7 @@ impl Record {
             };
             let name = dataset.name.to_string();
             let edges = catalog.lineage(*output, None, Direction::Upstream, Some(1)).await?;
-            let own = edges.iter().find(|edge| edge.source_dataset.as_ref() == Some(&name));
+            let own = edges.iter().find(|edge| edge.source_dataset.as_deref() == Some(name.as_str()));
             let Some(number) = own.and_then(|edge| edge.source_version) else { continue };
             if let Some(version) = catalog.version(dataset.id, number).await? {
                 self.kept.entry(step.id).or_default().push(version.id);

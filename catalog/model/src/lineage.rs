@@ -1,5 +1,7 @@
 //! Column lineage: edges between columns of dataset versions.
 
+use std::sync::Arc;
+
 use crate::{RunId, VersionId};
 
 /// The kind of a dependency (OpenLineage column lineage facet 1-2-0).
@@ -98,29 +100,30 @@ pub enum Direction {
     Downstream,
 }
 
-/// One edge of a closure, with names for people.
+/// One edge of a closure, with names for people. A closure is tens of thousands of edges between a few
+/// hundred tables, so they share their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineageRow {
     /// Steps away from the target, from 1.
     pub depth: i64,
     /// The output side: `schema.table`.
-    pub dataset: String,
+    pub dataset: Arc<str>,
     /// Its version.
     pub version: i64,
     /// Its column; `None` for an edge of the whole output.
-    pub column: Option<String>,
+    pub column: Option<Arc<str>>,
     /// The input side: `schema.table`, or `file.<path>`; `None` if unknown.
-    pub source_dataset: Option<String>,
+    pub source_dataset: Option<Arc<str>>,
     /// Its version.
     pub source_version: Option<i64>,
     /// Its column.
-    pub source_column: Option<String>,
+    pub source_column: Option<Arc<str>>,
     /// The kind.
     pub kind: EdgeKind,
     /// True if a privacy mechanism or keyed hash stands between.
     pub masking: bool,
     /// The run.
-    pub run: RunId,
+    pub run: Arc<RunId>,
     /// The step's name.
-    pub step: String,
+    pub step: Arc<str>,
 }

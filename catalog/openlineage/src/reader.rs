@@ -68,7 +68,13 @@ impl Reader {
         let rows = self.catalog.lineage(version, None, Direction::Upstream, Some(1)).await?;
         for row in rows {
             let source = self.source(record, &row).await?;
-            record.edges.push(LineageEdge { output, column: row.column, source, kind: row.kind, masking: row.masking });
+            record.edges.push(LineageEdge {
+                output,
+                column: row.column.as_deref().map(str::to_owned),
+                source,
+                kind: row.kind,
+                masking: row.masking,
+            });
         }
         Ok(())
     }
@@ -81,15 +87,15 @@ impl Reader {
             return Ok(EdgeSource::Unknown);
         };
         let known = record.inputs.iter().chain(&record.origins).chain(&record.outputs);
-        let is_it = |of: &&DatasetRecord| of.version.version == number && of.dataset.name.to_string() == *name;
+        let is_it = |of: &&DatasetRecord| of.version.version == number && *of.dataset.name.to_string() == **name;
         if let Some(found) = known.into_iter().find(is_it) {
-            return Ok(EdgeSource::Column { version: found.version.id, column: column.clone() });
+            return Ok(EdgeSource::Column { version: found.version.id, column: column.to_string() });
         }
         let outputs: Vec<Dataset> = record.outputs.iter().map(|output| output.dataset.clone()).collect();
         let found = self.origin(outputs, name, number).await?;
         let version = found.version.id;
         record.origins.push(found);
-        Ok(EdgeSource::Column { version, column: column.clone() })
+        Ok(EdgeSource::Column { version, column: column.to_string() })
     }
 
     /// Finds a version by name and number: of the outputs' own datasets first (the rows that an append

@@ -1,6 +1,7 @@
 //! Column lineage: the recorded edges between columns.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use causeway_model::{Catalog, Direction, LineageRow};
 use causeway_system::Target;
@@ -11,7 +12,7 @@ use crate::terminal::{Terminal, Tone};
 use crate::tree::Node;
 
 /// One column of one version, or (without a column) the choice of its rows.
-type Place = (String, i64, Option<String>);
+type Place = (Arc<str>, i64, Option<Arc<str>>);
 
 /// The edges of a closure, by the place they start from.
 struct Edges<'a> {
@@ -35,18 +36,18 @@ pub(super) async fn tree(
             edges.by_place.entry(place).or_default().push(row);
         }
     }
-    let (name, version) = (target.dataset.name.to_string(), target.version.version);
+    let (name, version) = (Arc::<str>::from(target.dataset.name.to_string()), target.version.version);
     let text = format!("{} @{version}", terminal.paint_output(Tone::Name, &name));
-    let mut root = Node::new(text, json!({"dataset": name, "version": version}));
-    let mut columns: Vec<Option<String>> = match &target.column {
-        Some(column) => vec![Some(column.clone())],
-        None => target.version.columns.iter().map(|column| Some(column.name.clone())).collect(),
+    let mut root = Node::new(text, json!({"dataset": &*name, "version": version}));
+    let mut columns: Vec<Option<Arc<str>>> = match &target.column {
+        Some(column) => vec![Some(column.as_str().into())],
+        None => target.version.columns.iter().map(|column| Some(column.name.as_str().into())).collect(),
     };
     if direction == Direction::Upstream {
         columns.push(None);
     }
     for column in columns {
-        let place = (name.clone(), version, column);
+        let place = (Arc::clone(&name), version, column);
         let mut node = edges.root_node(&place);
         edges.grow(&mut node, &place, &mut HashSet::from([place.clone()]));
         if place.2.is_some() || !node.children.is_empty() {
@@ -83,10 +84,10 @@ impl Edges<'_> {
 
     /// Returns, for each table on the way to the target, what decided which rows it has.
     fn row_choices(&self, target: &str, target_version: i64) -> Vec<Node> {
-        let on_the_way = |place: &&Place| place.2.is_none() && !(place.0 == target && place.1 == target_version);
+        let on_the_way = |place: &&Place| place.2.is_none() && !(*place.0 == *target && place.1 == target_version);
         let choice = |place: &Place| {
             let text = format!("(which rows {} @{} has)", place.0, place.1);
-            let fact = json!({"dataset": place.0, "version": place.1, "column": null});
+            let fact = json!({"dataset": &*place.0, "version": place.1, "column": null});
             let mut node = Node::new(self.terminal.paint_output(Tone::Faint, &text), fact);
             self.grow(&mut node, place, &mut HashSet::from([place.clone()]));
             node
@@ -104,7 +105,7 @@ impl Edges<'_> {
 
     fn root_node(&self, place: &Place) -> Node {
         match &place.2 {
-            Some(column) => Node::new(self.terminal.paint_output(Tone::Strong, column), json!({"column": column})),
+            Some(column) => Node::new(self.terminal.paint_output(Tone::Strong, column), json!({"column": &**column})),
             None => {
                 Node::new(self.terminal.paint_output(Tone::Faint, "(which rows there are)"), json!({"column": null}))
             }
@@ -126,16 +127,16 @@ impl Edges<'_> {
         let text = format!("{place}  {}", self.terminal.paint_output(Tone::Faint, &how));
         let end = self.end(row);
         let fact = json!({
-            "dataset": end.as_ref().map(|end| &end.0), "version": end.as_ref().map(|end| end.1),
-            "column": end.as_ref().and_then(|end| end.2.as_ref()), "edge": row.kind.name(), "masking": row.masking,
-            "step": row.step, "run": row.run.0,
+            "dataset": end.as_ref().map(|end| &*end.0), "version": end.as_ref().map(|end| end.1),
+            "column": end.as_ref().and_then(|end| end.2.as_deref()), "edge": row.kind.name(), "masking": row.masking,
+            "step": &*row.step, "run": row.run.0,
         });
         Node::new(text, fact)
     }
 }
 
 fn output(row: &LineageRow) -> Place {
-    (row.dataset.clone(), row.version, row.column.clone())
+    (Arc::clone(&row.dataset), row.version, row.column.clone())
 }
 
 fn source(row: &LineageRow) -> Option<Place> {

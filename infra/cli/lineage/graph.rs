@@ -176,7 +176,7 @@ impl Builder {
         let from = self.table(catalog, source).await?;
         let from = self.port(from, row.source_column.as_deref());
         let index = *self.edges.entry((from, to)).or_insert_with(|| {
-            let edge = Edge { from, to, kinds: BTreeSet::new(), masking: false, step: row.step.clone() };
+            let edge = Edge { from, to, kinds: BTreeSet::new(), masking: false, step: row.step.to_string() };
             self.graph.edges.push(edge);
             self.graph.edges.len() - 1
         });

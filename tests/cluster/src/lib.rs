@@ -35,7 +35,7 @@ const USER: &str = "causeway";
 pub const GUARDED: &str = "guarded";
 
 /// Nothing here must outlive the machine, so nothing waits for the disk.
-const SETTINGS: &str = "listen_addresses = ''\nmax_connections = 400\nshared_buffers = 64MB\nfsync = off\n\
+const SETTINGS: &str = "listen_addresses = ''\nmax_connections = 400\nfsync = off\n\
                         full_page_writes = off\nautovacuum_naptime = 5min\n";
 
 const AUTHENTICATION: &str = "local all guarded scram-sha-256\nlocal all all trust\n";

@@ -1,5 +1,7 @@
 //! What the cases build their catalogs from.
 
+use std::sync::Arc;
+
 use crate::{
     Catalog, Column, Dataset, DatasetKind, DatasetVersion, Direction, EdgeKind, EdgeSource, IngestedFile, LineageEdge,
     LineageRow, NewFile, NewRun, NewStep, OutputVersion, RunId, RunKind, Step, StepOutcome, TableName, VersionId,
@@ -164,7 +166,7 @@ pub(super) async fn downstream(catalog: &dyn Catalog, target: VersionId, column:
 
 /// One line per row: `depth output <- source KIND`.
 pub(super) fn lines(rows: &[LineageRow]) -> Vec<String> {
-    let dotted = |dataset: &str, column: &Option<String>| match column {
+    let dotted = |dataset: &str, column: &Option<Arc<str>>| match column {
         Some(column) => format!("{dataset}.{column}"),
         None => dataset.to_string(),
     };

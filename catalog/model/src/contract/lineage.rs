@@ -110,7 +110,7 @@ pub async fn depth_zero_is_empty(catalog: &dyn Catalog) {
 pub async fn a_row_carries_run_and_step(catalog: &dyn Catalog) {
     let (_, lung, _) = survival(catalog).await;
     let row = upstream(catalog, lung, Some("sex")).await.remove(0);
-    assert_eq!((row.run, row.step.as_str()), (run_id(1), "clinical.lung"));
+    assert_eq!((&*row.run, &*row.step), (&run_id(1), "clinical.lung"));
     assert_eq!((row.version, row.source_version, row.masking), (0, Some(0), false));
 }
 

@@ -12,7 +12,7 @@ use crate::connection::{Connection, Sql};
 use crate::error::{Result, damaged};
 use crate::{datasets, edges, write};
 use graph::Graph;
-use names::Names;
+use names::{ColumnRow, Names};
 
 /// How many steps are read one by one, which is quickest while a step leads to many nodes. What lies
 /// beyond is left to the database: a table changed ten thousand times is as many steps long.
@@ -41,8 +41,9 @@ pub(crate) async fn follow(connection: &mut Connection, question: &Question<'_>)
     if question.depth.is_some_and(|depth| depth < 1) {
         return Ok(Vec::new());
     }
-    let edges = reach(connection, start, question).await?;
-    let names = Names::load(connection, &edges).await?;
+    let reached = reach(connection, start, question).await?;
+    let edges = reached.edges;
+    let names = Names::load(connection, &edges, reached.columns).await?;
     // A node without edges has no name here.
     let Some(place) = names.place(start) else { return Ok(Vec::new()) };
     let found = Graph::new(&names, &edges, question.direction)?.nearest_first(place, question.depth);
@@ -65,10 +66,18 @@ async fn start(connection: &mut Connection, question: &Question<'_>) -> Result<i
     }
 }
 
+/// What can be reached.
+#[derive(Default)]
+struct Reached {
+    edges: Vec<Edge>,
+    /// The columns that were passed on the way.
+    columns: Vec<ColumnRow>,
+}
+
 /// Reads the edges that can be reached; those a step too far may be among them.
-async fn reach(connection: &mut Connection, start: i64, question: &Question<'_>) -> Result<Vec<Edge>> {
+async fn reach(connection: &mut Connection, start: i64, question: &Question<'_>) -> Result<Reached> {
     let direction = question.direction;
-    let mut edges = Vec::new();
+    let mut reached = Reached::default();
     let mut seen = HashSet::new();
     let mut frontier = vec![start];
     if start < 0 {
@@ -79,9 +88,9 @@ async fn reach(connection: &mut Connection, start: i64, question: &Question<'_>)
     for _ in 0..steps {
         frontier.retain(|node| seen.insert(*node));
         if frontier.is_empty() {
-            return Ok(edges);
+            return Ok(reached);
         }
-        frontier = step(connection, direction, &frontier, &mut edges).await?;
+        frontier = step(connection, direction, &frontier, &mut reached).await?;
     }
     if steps == STEPS {
         let closure = match direction {
@@ -90,9 +99,9 @@ async fn reach(connection: &mut Connection, start: i64, question: &Question<'_>)
         };
         let mut rest = nodes(connection, closure, &frontier).await?;
         rest.retain(|node| seen.insert(*node));
-        step(connection, direction, &rest, &mut edges).await?;
+        step(connection, direction, &rest, &mut reached).await?;
     }
-    Ok(edges)
+    Ok(reached)
 }
 
 /// Reads the edges of some nodes and returns the nodes they lead to.
@@ -100,17 +109,22 @@ async fn step(
     connection: &mut Connection,
     direction: Direction,
     from: &[i64],
-    edges: &mut Vec<Edge>,
+    reached: &mut Reached,
 ) -> Result<Vec<i64>> {
     let sql = match direction {
         Direction::Upstream => sql::EDGES_UP,
         Direction::Downstream => sql::EDGES_DOWN,
     };
     let found = connection.query(sql).bind_integers(from).fetch_one().await?;
-    let mut next = found.integers(2)?;
+    let columns = names::columns(&found, 2)?;
+    let mut next = match direction {
+        Direction::Upstream => columns.iter().map(|column| -column.version).collect(),
+        Direction::Downstream => found.integers(5)?,
+    };
+    reached.columns.extend(columns);
     for (output, origin) in found.integers(0)?.into_iter().zip(found.integers(1)?) {
         let edge = unpack(output, origin)?;
-        edges.push(edge);
+        reached.edges.push(edge);
         match direction {
             Direction::Upstream => next.extend(edge.source),
             Direction::Downstream => next.push(edge.output),

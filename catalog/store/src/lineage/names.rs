@@ -1,19 +1,21 @@
 //! What the nodes of lineage edges are called.
 
+use std::sync::Arc;
+
 use hashbrown::{HashMap, HashSet};
 
 use causeway_model::{LineageRow, RunId, TableName};
 
 use super::graph::Found;
 use super::{Edge, sql};
-use crate::connection::Connection;
+use crate::connection::{Connection, Row};
 use crate::error::{Result, StoreError, damaged};
 
 struct VersionName {
-    dataset: String,
+    dataset: Arc<str>,
     version: i64,
     /// The run and the step's name; none for a file.
-    made_by: Option<(RunId, String)>,
+    made_by: Option<(Arc<RunId>, Arc<str>)>,
     /// The place of the version as a whole among all nodes; its columns come after it.
     first_node: usize,
 }
@@ -22,7 +24,7 @@ struct NodeName {
     /// The place of its version.
     version: usize,
     /// None for the version as a whole.
-    column: Option<String>,
+    column: Option<Arc<str>>,
 }
 
 /// The nodes at the ends of some edges, in the order in which people list them: by dataset, version
@@ -34,14 +36,19 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) async fn load(connection: &mut Connection, edges: &[Edge]) -> Result<Self> {
-        let mut ends: HashSet<i64> = HashSet::new();
+    /// Names the ends of the edges; `known` are columns that need not be read again.
+    pub(super) async fn load(connection: &mut Connection, edges: &[Edge], known: Vec<ColumnRow>) -> Result<Self> {
+        let mut ends: HashSet<i64> = HashSet::with_capacity(2 * known.len());
         for edge in edges {
             ends.insert(edge.output);
             ends.extend(edge.source);
         }
-        let (columns, whole): (Vec<i64>, Vec<i64>) = ends.into_iter().partition(|end| *end > 0);
-        let columns = load_columns(connection, &columns).await?;
+        // Taken out of the ends as it is found, so that what is left is to be read.
+        let mut columns: Vec<ColumnRow> = known.into_iter().filter(|column| ends.remove(&column.id)).collect();
+        let (unknown, whole): (Vec<i64>, Vec<i64>) = ends.into_iter().partition(|end| *end > 0);
+        if !unknown.is_empty() {
+            columns.extend(load_columns(connection, &unknown).await?);
+        }
         let mut ids: HashSet<i64> = whole.into_iter().map(|end| -end).collect();
         ids.extend(columns.iter().map(|column| column.version));
         let versions = load_versions(connection, &ids.into_iter().collect::<Vec<_>>()).await?;
@@ -50,7 +57,7 @@ impl Names {
 
     fn ordered(versions: Vec<(i64, VersionName)>, columns: Vec<ColumnRow>) -> Result<Self> {
         let place: HashMap<i64, usize> = (0..).zip(&versions).map(|(place, (id, _))| (*id, place)).collect();
-        let mut nodes: Vec<(usize, Option<String>, i64)> =
+        let mut nodes: Vec<(usize, Option<Arc<str>>, i64)> =
             (0..).zip(&versions).map(|(place, (id, _))| (place, None, -id)).collect();
         for column in columns {
             let version = *place.get(&column.version).ok_or_else(|| gone("version", column.version))?;
@@ -100,10 +107,10 @@ impl Names {
             of.made_by.clone().ok_or_else(|| damaged(format!("`{}` has lineage but no step", of.dataset)))?;
         Ok(LineageRow {
             depth: edge.depth,
-            dataset: of.dataset.clone(),
+            dataset: Arc::clone(&of.dataset),
             version: of.version,
             column: output.column.clone(),
-            source_dataset: from.map(|from| from.dataset.clone()),
+            source_dataset: from.map(|from| Arc::clone(&from.dataset)),
             source_version: from.map(|from| from.version),
             source_column: source.and_then(|source| source.column.clone()),
             kind: edge.kind,
@@ -114,18 +121,22 @@ impl Names {
     }
 }
 
-struct ColumnRow {
+pub(super) struct ColumnRow {
     id: i64,
-    version: i64,
-    name: String,
+    pub(super) version: i64,
+    name: Arc<str>,
 }
 
 async fn load_columns(connection: &mut Connection, ids: &[i64]) -> Result<Vec<ColumnRow>> {
-    let found = connection.query(sql::COLUMNS).bind_integers(ids).fetch_one().await?;
-    let names: Vec<String> = serde_json::from_str(found.get::<Option<&str>>(2)?.unwrap_or("[]"))
+    columns(&connection.query(sql::COLUMNS).bind_integers(ids).fetch_one().await?, 0)
+}
+
+/// Reads the lists of ids, versions and names that begin at a place of a row.
+pub(super) fn columns(row: &Row, at: usize) -> Result<Vec<ColumnRow>> {
+    let names: Vec<String> = serde_json::from_str(row.get::<Option<&str>>(at + 2)?.unwrap_or("[]"))
         .map_err(|error| damaged(format!("columns of lineage edges: {error}")))?;
-    let ids = found.integers(0)?.into_iter().zip(found.integers(1)?);
-    Ok(ids.zip(names).map(|((id, version), name)| ColumnRow { id, version, name }).collect())
+    let ids = row.integers(at)?.into_iter().zip(row.integers(at + 1)?);
+    Ok(ids.zip(names).map(|((id, version), name)| ColumnRow { id, version, name: name.into() }).collect())
 }
 
 async fn load_versions(connection: &mut Connection, ids: &[i64]) -> Result<Vec<(i64, VersionName)>> {
@@ -133,11 +144,9 @@ async fn load_versions(connection: &mut Connection, ids: &[i64]) -> Result<Vec<(
     let mut versions = Vec::with_capacity(rows.len());
     for row in &rows {
         let name = TableName { schema: row.get(2)?, table: row.get(3)? };
-        let made_by = match (row.get(4)?, row.get(5)?) {
-            (Some(run), Some(step)) => Some((RunId(run), step)),
-            _ => None,
-        };
-        let version = VersionName { dataset: name.to_string(), version: row.get(1)?, made_by, first_node: 0 };
+        let run: Option<String> = row.get(4)?;
+        let made_by = run.map(|run| Arc::new(RunId(run))).zip(row.get::<Option<&str>>(5)?.map(Arc::from));
+        let version = VersionName { dataset: name.to_string().into(), version: row.get(1)?, made_by, first_node: 0 };
         versions.push((row.get(0)?, version));
     }
     Ok(versions)
@@ -153,9 +162,9 @@ impl Names {
     pub(super) fn of_columns(columns: &[(i64, i64)]) -> Self {
         let versions: std::collections::BTreeSet<i64> = columns.iter().map(|(version, _)| *version).collect();
         let named =
-            |&version: &i64| (version, VersionName { dataset: String::new(), version, made_by: None, first_node: 0 });
+            |&version: &i64| (version, VersionName { dataset: "".into(), version, made_by: None, first_node: 0 });
         let columns =
-            columns.iter().map(|&(version, id)| ColumnRow { id, version, name: format!("{id:05}") }).collect();
+            columns.iter().map(|&(version, id)| ColumnRow { id, version, name: format!("{id:05}").into() }).collect();
         Self::ordered(versions.iter().map(named).collect(), columns).unwrap()
     }
 }

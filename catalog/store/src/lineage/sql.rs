@@ -62,58 +62,71 @@ WITH RECURSIVE reached (node) AS (
 ) SELECT array_agg(node)::text FROM reached",
 };
 
-/// The edges that lead upstream from the nodes $1, as their output nodes and their origins; and the
-/// versions of the columns among $1, since the edges of a version are those of each of its columns.
+/// The edges that lead upstream from the nodes $1, as their output nodes and their origins; and id,
+/// version and name of the columns among $1, since the edges of a version are those of each of its columns.
 pub(super) const EDGES_UP: Sql = Sql {
     sqlite: "
-SELECT json_group_array(output), json_group_array(origin),
-       (SELECT json_group_array(DISTINCT -c.version_id) FROM json_each($1) j CROSS JOIN dataset_column c
-         WHERE j.value > 0 AND c.id = j.value)
-  FROM (
+SELECT e.outputs, e.origins, c.ids, c.versions, c.names FROM (
+  SELECT json_group_array(output) AS outputs, json_group_array(origin) AS origins FROM (
     SELECT e.out_column_id AS output, COALESCE(e.in_column_id, 0) * 32 + e.kind * 2 + e.masking AS origin
       FROM json_each($1) j CROSS JOIN column_edge e WHERE j.value > 0 AND e.out_column_id = j.value
     UNION ALL
     SELECT -e.out_version_id, COALESCE(e.in_column_id, 0) * 32 + e.kind * 2 + e.masking
       FROM json_each($1) j CROSS JOIN dataset_edge e WHERE j.value < 0 AND e.out_version_id = -j.value
-)",
+  )
+) e, (
+  SELECT json_group_array(c.id) AS ids, json_group_array(c.version_id) AS versions, json_group_array(c.name) AS names
+    FROM json_each($1) j CROSS JOIN dataset_column c WHERE j.value > 0 AND c.id = j.value
+) c",
     postgres: "
 WITH j (value) AS MATERIALIZED (SELECT unnest($1::text::bigint[]))
-SELECT array_agg(output)::text, array_agg(origin)::text,
-       (SELECT array_agg(DISTINCT -c.version_id)::text FROM j JOIN dataset_column c ON c.id = j.value)
-  FROM (
+SELECT e.outputs, e.origins, c.ids, c.versions, c.names FROM (
+  SELECT array_agg(output)::text AS outputs, array_agg(origin)::text AS origins FROM (
     SELECT e.out_column_id AS output, COALESCE(e.in_column_id, 0) * 32 + e.kind * 2 + e.masking::int AS origin
       FROM j JOIN column_edge e ON e.out_column_id = j.value
     UNION ALL
     SELECT -e.out_version_id, COALESCE(e.in_column_id, 0) * 32 + e.kind * 2 + e.masking::int
       FROM j JOIN dataset_edge e ON e.out_version_id = -j.value
-) e",
+  ) e
+) e, (
+  SELECT array_agg(c.id)::text AS ids, array_agg(c.version_id)::text AS versions, json_agg(c.name)::text AS names
+    FROM j JOIN dataset_column c ON c.id = j.value
+) c",
 };
 
 /// As [`EDGES_UP`], the other way; and the columns of the versions among $1, since what a version
 /// leads to, each of its columns leads to.
 pub(super) const EDGES_DOWN: Sql = Sql {
     sqlite: "
-SELECT json_group_array(output), json_group_array(origin),
+SELECT e.outputs, e.origins, c.ids, c.versions, c.names,
        (SELECT json_group_array(c.id) FROM json_each($1) j CROSS JOIN dataset_column c
-         WHERE j.value < 0 AND c.version_id = -j.value)
-  FROM (
+         WHERE j.value < 0 AND c.version_id = -j.value) FROM (
+  SELECT json_group_array(output) AS outputs, json_group_array(origin) AS origins FROM (
     SELECT e.out_column_id AS output, e.in_column_id * 32 + e.kind * 2 + e.masking AS origin
       FROM json_each($1) j CROSS JOIN column_edge e WHERE j.value > 0 AND e.in_column_id = j.value
     UNION ALL
     SELECT -e.out_version_id, e.in_column_id * 32 + e.kind * 2 + e.masking
       FROM json_each($1) j CROSS JOIN dataset_edge e WHERE j.value > 0 AND e.in_column_id = j.value
-)",
+  )
+) e, (
+  SELECT json_group_array(c.id) AS ids, json_group_array(c.version_id) AS versions, json_group_array(c.name) AS names
+    FROM json_each($1) j CROSS JOIN dataset_column c WHERE j.value > 0 AND c.id = j.value
+) c",
     postgres: "
 WITH j (value) AS MATERIALIZED (SELECT unnest($1::text::bigint[]))
-SELECT array_agg(output)::text, array_agg(origin)::text,
-       (SELECT array_agg(c.id)::text FROM j JOIN dataset_column c ON c.version_id = -j.value)
-  FROM (
+SELECT e.outputs, e.origins, c.ids, c.versions, c.names,
+       (SELECT array_agg(c.id)::text FROM j JOIN dataset_column c ON c.version_id = -j.value) FROM (
+  SELECT array_agg(output)::text AS outputs, array_agg(origin)::text AS origins FROM (
     SELECT e.out_column_id AS output, e.in_column_id * 32 + e.kind * 2 + e.masking::int AS origin
       FROM j JOIN column_edge e ON e.in_column_id = j.value
     UNION ALL
     SELECT -e.out_version_id, e.in_column_id * 32 + e.kind * 2 + e.masking::int
       FROM j JOIN dataset_edge e ON e.in_column_id = j.value
-) e",
+  ) e
+) e, (
+  SELECT array_agg(c.id)::text AS ids, array_agg(c.version_id)::text AS versions, json_agg(c.name)::text AS names
+    FROM j JOIN dataset_column c ON c.id = j.value
+) c",
 };
 
 /// The columns of the versions among the nodes $1.
