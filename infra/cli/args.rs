@@ -4,6 +4,7 @@ mod jobs;
 
 use std::path::PathBuf;
 
+use causeway_model::{ParameterError, Parameters};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::EXIT_CODES;
@@ -154,7 +155,24 @@ pub(crate) struct RunOptions {
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
     #[command(flatten)]
+    pub(crate) values: ParameterOptions,
+    #[command(flatten)]
     pub(crate) limits: LimitOptions,
+}
+
+/// Values for the `:name`s in SQL.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ParameterOptions {
+    /// A value for `:name` in the SQL; may be given more than once. Without a type it is what it looks like: a number, true, a day, an instant, else text
+    #[arg(long = "param", value_name = "NAME[:TYPE]=VALUE")]
+    pub(crate) param: Vec<String>,
+}
+
+impl ParameterOptions {
+    /// Reads the values.
+    pub(crate) fn read(&self) -> Result<Parameters, ParameterError> {
+        Parameters::parse(self.param.iter().map(String::as_str))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -187,6 +205,8 @@ pub(crate) struct SqlOptions {
     /// Print how long each statement took
     #[arg(long)]
     pub(crate) timing: bool,
+    #[command(flatten)]
+    pub(crate) values: ParameterOptions,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
 }

@@ -7,8 +7,8 @@ use causeway_audit::AuditError;
 use causeway_engine::EngineError;
 use causeway_jobs::JobsError;
 use causeway_lake::LakeError;
-use causeway_model::CatalogError;
 use causeway_model::audit::AuditFailure;
+use causeway_model::{CatalogError, ParameterError};
 use causeway_openlineage::OpenLineageError;
 use causeway_runtime::ConfigError;
 
@@ -154,6 +154,12 @@ impl From<ConfigError> for Failure {
 
 impl From<CatalogError> for Failure {
     fn from(error: CatalogError) -> Self {
+        Self::coded(error.code(), error.to_string())
+    }
+}
+
+impl From<ParameterError> for Failure {
+    fn from(error: ParameterError) -> Self {
         Self::coded(error.code(), error.to_string())
     }
 }

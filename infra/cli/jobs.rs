@@ -60,6 +60,7 @@ fn request(options: &SubmitOptions) -> Result<JobRequest, Failure> {
     let group = options.group.clone().map(|name| ConcurrencyGroup { name, limit: options.group_limit });
     Ok(JobRequest {
         work,
+        parameters: options.values.read()?,
         key: options.key.clone(),
         priority: options.priority,
         group,
@@ -208,6 +209,7 @@ fn fact(job: &Job) -> Value {
         "job": job.id.0,
         "kind": job.spec.kind.name(),
         "work": job.spec.work,
+        "parameters": job.spec.parameters.to_json(),
         "run": job.spec.run.0,
         "actor": job.spec.actor,
         "key": job.spec.dedupe_key,

@@ -31,6 +31,7 @@ fn run_in(app: &App, options: &RunOptions, session: &Session) -> Result<Exit, Fa
     let runner = Runner::new(session.engine.clone(), &session.project.folder)
         .with_cancel(app.interrupts().begin())
         .with_events(events(&progress))
+        .with_parameters(options.values.read()?)
         .with_user(app.user.clone());
     let summary = app.wait(async { Ok(Box::pin(runner.run(&pipeline)).await?) })?;
     if app.terminal.json {

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use causeway_engine::{Outcome, Rows, StatementContext, StatementInfo, StepReport};
+use causeway_engine::{Outcome, Rows, StatementContext, StatementInfo, StepReport, check_parameters};
+use causeway_model::Parameters;
 
 use crate::app::App;
 use crate::args::{Format, SqlOptions};
@@ -26,12 +27,13 @@ pub(crate) fn sql(app: &App, options: &SqlOptions) -> Result<Exit, Failure> {
         refuse_binary_on_terminal(app, layout.format)?;
     }
     let session = Session::open(app, &options.limits)?;
-    let mut runner = Runner { app, session: &session, layout, timing: options.timing, source: None };
+    let parameters = options.values.read()?;
+    let mut runner = Runner { app, session: &session, layout, timing: options.timing, source: None, parameters };
     let exit = match script {
         None => shell::run(runner),
         Some(script) => {
             runner.source = script.file;
-            runner.script(&script.text, options.output.as_deref()).map(|()| Exit::Ok)
+            runner.whole(&script.text, options.output.as_deref()).map(|()| Exit::Ok)
         }
     };
     if session.changed.load(Ordering::Relaxed) {
@@ -93,16 +95,26 @@ pub(crate) struct Runner<'a> {
     pub(crate) timing: bool,
     /// The file that the statements come from, for messages.
     pub(crate) source: Option<String>,
+    /// The values of the `:name`s in the statements.
+    pub(crate) parameters: Parameters,
 }
 
 impl Runner<'_> {
+    /// Runs a script that uses all the values given.
+    fn whole(&self, text: &str, output: Option<&Path>) -> Result<(), Failure> {
+        let used = self.statements(text)?.into_iter().flat_map(|statement| statement.parameters).collect();
+        check_parameters(&used, &self.parameters)?;
+        self.script(text, output)
+    }
+
+    fn statements(&self, text: &str) -> Result<Vec<StatementInfo>, Failure> {
+        let statements = self.session.engine.analyse(text);
+        statements.map_err(|error| Failure::of_statement(&error, text, self.source.as_deref(), 1))
+    }
+
     /// Runs a script; the first error ends it.
     pub(crate) fn script(&self, text: &str, output: Option<&Path>) -> Result<(), Failure> {
-        let statements = self
-            .session
-            .engine
-            .analyse(text)
-            .map_err(|error| Failure::of_statement(&error, text, self.source.as_deref(), 1))?;
+        let statements = self.statements(text)?;
         self.check_results(&statements, output)?;
         let mut cursor = 0;
         for statement in &statements {
@@ -130,8 +142,12 @@ impl Runner<'_> {
         let started = Instant::now();
         let failed = |error: &_| Failure::of_statement(error, &statement.sql, self.source.as_deref(), first_line);
         let interrupts = self.app.interrupts();
-        let context =
-            StatementContext { cancel: interrupts.begin(), user: self.app.user.clone(), ..StatementContext::default() };
+        let context = StatementContext {
+            cancel: interrupts.begin(),
+            user: self.app.user.clone(),
+            parameters: self.parameters.clone(),
+            ..StatementContext::default()
+        };
         let outcome = self.app.wait(async {
             let execution = self.session.engine.execute(&statement.sql, &context);
             if !statement.kind.is_read_only() {

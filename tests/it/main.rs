@@ -21,6 +21,8 @@ mod lineage_cli;
 #[cfg(test)]
 mod openlineage;
 #[cfg(test)]
+mod parameters;
+#[cfg(test)]
 mod pipelines;
 #[cfg(test)]
 mod product;

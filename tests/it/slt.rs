@@ -12,6 +12,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use async_trait::async_trait;
 use causeway_engine::{Engine, EngineConfig, EngineError, Outcome, StatementContext};
 use causeway_lake::{Lake, LakeConfig};
+use causeway_model::Parameters;
 use causeway_store::SqliteCatalog;
 use causeway_system::System;
 use futures::TryStreamExt;
@@ -117,7 +118,9 @@ impl AsyncDB for Database {
 
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Quoted> {
         let user = sql.strip_prefix("-- as ").and_then(|rest| rest.lines().next()).map(str::to_owned);
-        let context = StatementContext { user, ..StatementContext::default() };
+        let parameters = sql.lines().map_while(|line| line.strip_prefix("-- param "));
+        let parameters = Parameters::parse(parameters).unwrap();
+        let context = StatementContext { user, parameters, ..StatementContext::default() };
         match self.engine.execute(sql, &context).await.map_err(Quoted)? {
             Outcome::Done(report) => Ok(DBOutput::StatementComplete(report.rows_out.unwrap_or(0))),
             Outcome::Rows(rows) => {

@@ -1,6 +1,6 @@
 //! Jobs: work that waits in the catalog until a worker takes it.
 
-use crate::{RunId, ids::JobId};
+use crate::{Parameters, RunId, ids::JobId};
 
 /// What a job does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +145,8 @@ pub struct NewJob {
     pub work: String,
     /// The folder that relative paths of a statement start from.
     pub base_dir: String,
+    /// The values of the `:name`s in it.
+    pub parameters: Parameters,
     /// The run that all its attempts belong to: a fresh UUID, version 7. What an attempt has left in the
     /// lake carries its name, so that the next one finds it.
     pub run: RunId,

@@ -23,6 +23,7 @@ mod ids;
 mod job;
 mod lineage;
 mod outbox;
+mod parameters;
 mod queue;
 mod run;
 
@@ -41,6 +42,9 @@ pub use job::{
 };
 pub use lineage::{Direction, EdgeKind, EdgeSource, LineageEdge, LineageRow};
 pub use outbox::{Change, ChangeRecord, Failure, OutboxStatus, Transition};
+pub use parameters::{
+    Finite, ParameterError, ParameterType, ParameterValue, Parameters, RUN_DATE, SLOT_END, SLOT_PARAMETERS, SLOT_START,
+};
 pub use queue::JobQueue;
 pub use run::{
     IngestedFile, NewRun, NewStep, OperatorUse, OutputVersion, Run, RunKind, RunState, Step, StepOutcome, StepState,

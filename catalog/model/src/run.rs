@@ -1,7 +1,8 @@
 //! Runs and their steps.
 
 use crate::{
-    AccessChange, Column, DatasetId, DatasetKind, DatasetPolicy, LineageEdge, RunId, StepId, TableName, VersionId,
+    AccessChange, Column, DatasetId, DatasetKind, DatasetPolicy, LineageEdge, Parameters, RunId, StepId, TableName,
+    VersionId,
 };
 
 /// What started a run.
@@ -97,6 +98,8 @@ pub struct NewRun {
     pub engine_version: String,
     /// The user who started it.
     pub actor: String,
+    /// The values of the `:name`s in its statements.
+    pub parameters: Parameters,
 }
 
 /// A run.
@@ -116,6 +119,8 @@ pub struct Run {
     pub engine_version: String,
     /// The user who started it.
     pub actor: String,
+    /// The values of the `:name`s in its statements.
+    pub parameters: Parameters,
     /// When it started (RFC 3339, UTC, the database's clock).
     pub started_at: String,
     /// When it ended.

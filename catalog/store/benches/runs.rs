@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use causeway_cluster::Cluster;
-use causeway_model::{Catalog, CatalogError, NewRun, NewStep, RunId, RunKind, RunState, StepOutcome};
+use causeway_model::{Catalog, CatalogError, NewRun, NewStep, Parameters, RunId, RunKind, RunState, StepOutcome};
 use causeway_store::{PostgresCatalog, SqliteCatalog};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqlSafeStr as _, SqliteConnection};
 use tempfile::TempDir;
@@ -56,6 +56,7 @@ fn new_run(round: usize) -> NewRun {
         pipeline_digest: None,
         engine_version: "0.1.0".into(),
         actor: "admin".into(),
+        parameters: Parameters::default(),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use causeway_audit::{LogId, LogKey};
-use causeway_model::{AuditLog as _, Catalog, NewRun, NewStep, RunId, RunKind, RunState, StepOutcome};
+use causeway_model::{AuditLog as _, Catalog, NewRun, NewStep, Parameters, RunId, RunKind, RunState, StepOutcome};
 use causeway_store::SqliteCatalog;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -25,6 +25,7 @@ async fn step(catalog: &SqliteCatalog, name: String) -> Result<(), causeway_mode
             pipeline_digest: None,
             engine_version: "0.1.0".into(),
             actor: "admin".into(),
+            parameters: Parameters::default(),
         })
         .await?;
     let step = catalog

@@ -57,6 +57,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../../migrations/0006_jobs.postgres.sql"),
         },
     },
+    Migration {
+        name: "parameters",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0007_parameters.sqlite.sql"),
+            postgres: include_str!("../../migrations/0007_parameters.postgres.sql"),
+        },
+    },
 ];
 
 const RECORD: Sql = Sql {

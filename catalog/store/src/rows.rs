@@ -1,8 +1,8 @@
 //! From rows to the catalog's types, and words from and to its enumerations.
 
 use causeway_model::{
-    Column, Dataset, DatasetId, DatasetKind, DatasetVersion, Run, RunId, RunKind, RunState, Step, StepId, StepState,
-    TableName, VersionId,
+    Column, Dataset, DatasetId, DatasetKind, DatasetVersion, Parameters, Run, RunId, RunKind, RunState, Step, StepId,
+    StepState, TableName, VersionId,
 };
 
 use crate::connection::Row;
@@ -49,6 +49,7 @@ pub(crate) fn run(row: &Row) -> Result<Run> {
         state: word(row.get("state")?, &RunState::ALL, RunState::name)?,
         engine_version: row.get("engine_version")?,
         actor: row.get("actor")?,
+        parameters: parameters(row)?,
         started_at: row.get("started_at")?,
         finished_at: row.get("finished_at")?,
     })
@@ -87,6 +88,11 @@ pub(crate) fn step_state(stored: &str) -> Result<StepState> {
 pub(crate) fn word<T: Copy>(stored: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T> {
     let found = all.iter().copied().find(|value| name(*value) == stored);
     found.ok_or_else(|| damaged(format!("unknown word `{stored}`")))
+}
+
+/// Reads the values of a run or job.
+pub(crate) fn parameters(row: &Row) -> Result<Parameters> {
+    serde_json::from_str(row.get("parameters")?).map_err(|e| damaged(format!("parameters: {e}")))
 }
 
 fn version_ids(json: &str) -> Result<Vec<VersionId>> {

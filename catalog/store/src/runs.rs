@@ -9,7 +9,8 @@ use crate::{audit, outbox, rows, write};
 macro_rules! select_run {
     ($rest:literal) => {
         concat!(
-            "SELECT uuid, kind, pipeline, pipeline_digest, state, engine_version, actor, started_at, finished_at FROM run ",
+            "SELECT uuid, kind, pipeline, pipeline_digest, state, engine_version, actor, parameters, started_at, \
+             finished_at FROM run ",
             $rest
         )
     };
@@ -22,8 +23,8 @@ pub(crate) async fn begin(connection: &mut Connection, run: &NewRun) -> Result<(
     let now = write::now(connection).await?;
     connection
         .query(
-            "INSERT INTO run (uuid, kind, pipeline, pipeline_digest, state, engine_version, actor, started_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO run (uuid, kind, pipeline, pipeline_digest, state, engine_version, actor, parameters, started_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(&run.id.0)
         .bind(run.kind.name())
@@ -32,6 +33,7 @@ pub(crate) async fn begin(connection: &mut Connection, run: &NewRun) -> Result<(
         .bind(RunState::Running.name())
         .bind(&run.engine_version)
         .bind(&run.actor)
+        .bind(run.parameters.to_json().to_string())
         .bind(&now)
         .execute()
         .await?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::LimitOptions;
+use super::{LimitOptions, ParameterOptions};
 
 /// The largest number of milliseconds and seconds that make sense here: a year.
 const YEAR_SECONDS: u64 = 366 * 24 * 60 * 60;
@@ -23,6 +23,8 @@ pub(crate) struct SubmitOptions {
     /// A pipeline instead: a folder with pipeline.toml and *.sql
     #[arg(long, value_name = "DIR")]
     pub(crate) pipeline: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) values: ParameterOptions,
     /// Wait until the job has ended, and say what happens
     #[arg(long)]
     pub(crate) wait: bool,

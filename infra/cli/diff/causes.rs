@@ -273,6 +273,7 @@ impl StepComparison {
 fn own_causes(before: &Entry<'_>, after: &Entry<'_>) -> Vec<Difference> {
     let mut causes: Vec<Difference> = text(before, after).into_iter().collect();
     causes.extend(Difference::of("statement", &before.made.kind, &after.made.kind));
+    causes.extend(parameters(before, after));
     if !before.operators.is_empty() || !after.operators.is_empty() {
         causes.extend(Difference::of("seed", before.made.seed, after.made.seed));
     }
@@ -280,6 +281,19 @@ fn own_causes(before: &Entry<'_>, after: &Entry<'_>) -> Vec<Difference> {
     causes.extend(Difference::of("engine", &before.run.engine_version, &after.run.engine_version));
     causes.extend(Difference::of("user", &before.run.actor, &after.run.actor));
     causes
+}
+
+/// Compares the values of the parameters that a step uses.
+fn parameters(before: &Entry<'_>, after: &Entry<'_>) -> Vec<Difference> {
+    let used = |entry: &Entry<'_>| causeway_engine::parameters_of(&entry.made.sql);
+    let value = |entry: &Entry<'_>, name: &str| {
+        let value = entry.made_in.parameters.get(name);
+        value.map_or_else(|| "none".to_owned(), |value| format!("{} {value}", value.parameter_type()))
+    };
+    let names: BTreeSet<String> = used(before).into_iter().chain(used(after)).collect();
+    let compared =
+        names.iter().map(|name| Difference::of(format!("parameter :{name}"), value(before, name), value(after, name)));
+    compared.flatten().collect()
 }
 
 fn text(before: &Entry<'_>, after: &Entry<'_>) -> Option<Difference> {

@@ -40,6 +40,8 @@ pub(super) struct Entry<'a> {
     /// Of a step that was up to date the one that had made what it would have made; else the same.
     pub(super) made: &'a Step,
     pub(super) run: &'a Run,
+    /// The run that made it.
+    pub(super) made_in: &'a Run,
     pub(super) operators: Vec<OperatorUse>,
 }
 
@@ -65,9 +67,10 @@ impl<'a> Side<'a> {
         for (key, step) in keyed {
             let Some(run) = record.run(&step.run) else { continue };
             let made = record.making(step);
+            let made_in = record.run(&made.run).unwrap_or(run);
             let operators = catalog.operators(made.id).await?;
             side.order.push(key.clone());
-            side.steps.insert(key, Entry { step, made, run, operators });
+            side.steps.insert(key, Entry { step, made, run, made_in, operators });
         }
         Ok(side)
     }

@@ -9,6 +9,7 @@ const PAGES: &[(&str, &str)] = pages![
     "CW0107",
     "CW0108",
     "CW0109",
+    "CW0110",
     "CW0201",
     "CW0202",
     "CW0203",

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use causeway_engine::{Engine, StepRequest};
 use causeway_lake::Lake;
 use causeway_model::{
-    Catalog, Dataset, DatasetKind, DatasetVersion, NewRun, NewStep, OutputVersion, RunId, RunKind, Step, StepOutcome,
+    Catalog, Dataset, DatasetKind, DatasetVersion, NewRun, NewStep, OutputVersion, Parameters, RunId, RunKind, Step,
+    StepOutcome,
 };
 use causeway_store::SqliteCatalog;
 use causeway_system::System;
@@ -102,7 +103,8 @@ impl Scratch {
             return self.note(&view.name(), outcome).await;
         }
         if let Some(maker) = &view.maker {
-            let again = StepRequest { run: self.given.clone(), name: view.name(), ..StepRequest::again(maker) };
+            let given = self.catalog.run(&self.given).await?;
+            let again = StepRequest { run: self.given.clone(), name: view.name(), ..StepRequest::again(maker, &given) };
             self.engine.run_step(&again).await?;
         }
         let made = match self.catalog.dataset(&view.dataset.name).await? {
@@ -157,6 +159,7 @@ pub(super) async fn begin_run(catalog: &dyn Catalog, session: &Session, run: &Ru
         pipeline_digest: None,
         engine_version: session.engine.config().version.clone(),
         actor: causeway_model::Rights::embedded().user,
+        parameters: Parameters::default(),
     };
     Ok(catalog.begin_run(&new).await?)
 }

@@ -143,7 +143,7 @@ impl Repeating<'_> {
             return Ok(Vec::new());
         }
         begin_run(scratch.catalog.as_ref(), self.session, &step.run).await?;
-        let mut request = StepRequest::again(step);
+        let mut request = StepRequest::again(step, self.run);
         request.sql = pinned(&step.sql, |table, instant| self.version_at(step, table, instant));
         request.context.cancel = self.cancel.clone();
         request.context.progress = std::sync::Arc::clone(&self.progress);
@@ -323,7 +323,7 @@ impl Repeating<'_> {
 
     /// Asks a check again.
     async fn check(&self, scratch: &Scratch, step: &Step) -> Result<(), Obstacle> {
-        let request = StepRequest::again(step);
+        let request = StepRequest::again(step, self.run);
         let answer = scratch.engine.execute(&step.sql, &request.context).await;
         let answer = answer.map_err(|error| self.no_longer_runs(step, &Failure::from(error)))?;
         let Answer::Rows(rows) = answer else { return Err(Obstacle::Reason("it is no query".to_owned())) };

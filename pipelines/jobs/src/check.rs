@@ -68,6 +68,10 @@ impl Runner {
         let mut digest = Digest::default();
         digest.add(&check.sql);
         inputs.iter().for_each(|input| digest.add(&input.0.to_string()));
+        for (name, value) in check.parameters.iter().filter_map(|name| Some((name, self.parameters.get(name)?))) {
+            digest.add(&format!(":{name} {}", value.parameter_type()));
+            digest.add(&value.to_string());
+        }
         Ok(NewStep {
             run: place.run.clone(),
             ordinal: place.ordinal,

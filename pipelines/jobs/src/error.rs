@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use causeway_engine::EngineError;
-use causeway_model::CatalogError;
+use causeway_model::{CatalogError, ParameterError};
 
 /// The result of a call of this crate.
 pub type Result<T, E = JobsError> = std::result::Result<T, E>;
@@ -102,6 +102,9 @@ pub enum JobsError {
     /// A job's work was stopped from outside. Trying again will help.
     #[error("the work was stopped before its end")]
     Stopped,
+    /// A parameter is none.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
     /// The engine refused or failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -129,6 +132,7 @@ impl JobsError {
             Self::Panicked => "CW0612",
             Self::Stopped => "CW0613",
             Self::Statement { source, .. } | Self::Engine(source) => source.code(),
+            Self::Parameter(error) => error.code(),
             Self::Catalog(error) => error.code(),
         }
     }

@@ -56,6 +56,7 @@ mod queue;
 mod resume;
 mod run;
 mod schedule;
+mod slot;
 mod summary;
 mod worker;
 
@@ -65,5 +66,6 @@ pub use plan::{Change, Plan, PlannedSchedule, PlannedStep};
 pub use queue::{JobRequest, Jobs, Work};
 pub use run::{EventSink, RunEvent, Runner};
 pub use schedule::{Firing, Fold, Gap, Placement, Schedule};
+pub use slot::Slot;
 pub use summary::{CheckSummary, OutputSummary, RunOutcome, RunSummary, StepError, StepStatus, StepSummary, Totals};
 pub use worker::{OpenCatalog, Until, Worker, WorkerEvent, WorkerOptions, WorkerSink, WorkerSummary};

@@ -48,6 +48,7 @@ pub(crate) struct Check {
     pub(crate) number: usize,
     pub(crate) sql: String,
     pub(crate) reads: Vec<TableName>,
+    pub(crate) parameters: BTreeSet<String>,
     pub(crate) severity: Severity,
 }
 
@@ -113,6 +114,11 @@ impl Pipeline {
         self.schedule.as_ref()
     }
 
+    /// Returns the names of the parameters that its statements and checks use.
+    pub fn parameters(&self) -> BTreeSet<String> {
+        self.steps.iter().flat_map(PipelineStep::parameters).cloned().collect()
+    }
+
     /// Returns true if a step of this pipeline writes the table.
     pub(crate) fn writes(&self, table: &TableName) -> bool {
         self.steps.iter().any(|step| step.writes(table))
@@ -123,6 +129,11 @@ impl PipelineStep {
     /// Returns true if it makes, changes or drops the table.
     pub(crate) fn writes(&self, table: &TableName) -> bool {
         self.statement.writes.contains(table)
+    }
+
+    /// Returns the names of the parameters that the statement and its checks use.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &String> {
+        self.statement.parameters.iter().chain(self.checks.iter().flat_map(|check| &check.parameters))
     }
 
     /// Returns the tables that the statement and its checks read.
@@ -141,8 +152,14 @@ fn read_step(folder: &Folder, file: &TextFile, analyse: Analyse<'_>) -> Result<P
         fault(1, problem)
     })?;
     let checks = header.checks.into_iter().enumerate().map(|(idx, line)| {
-        let reads = check_reads(path, line.line, &line.sql, analyse)?;
-        Ok(Check { number: idx + 1, sql: line.sql, reads, severity: line.severity })
+        let query = check_query(path, line.line, &line.sql, analyse)?;
+        Ok(Check {
+            number: idx + 1,
+            sql: line.sql,
+            reads: query.reads,
+            parameters: query.parameters,
+            severity: line.severity,
+        })
     });
     Ok(PipelineStep {
         name: name.clone(),
@@ -155,10 +172,10 @@ fn read_step(folder: &Folder, file: &TextFile, analyse: Analyse<'_>) -> Result<P
     })
 }
 
-fn check_reads(path: &Path, line: usize, sql: &str, analyse: Analyse<'_>) -> Result<Vec<TableName>> {
+fn check_query(path: &Path, line: usize, sql: &str, analyse: Analyse<'_>) -> Result<StatementInfo> {
     let statements = analyse(sql).map_err(|source| statement_fault(path, line, source))?;
     match <[StatementInfo; 1]>::try_from(statements) {
-        Ok([query]) if query.kind == StatementKind::Query => Ok(query.reads),
+        Ok([query]) if query.kind == StatementKind::Query => Ok(query),
         _ => Err(JobsError::Step {
             place: place(path, line),
             problem: "a check is one query that returns a boolean, such as `SELECT COUNT(*) > 0 FROM schema.table`"

@@ -40,6 +40,8 @@ pub struct PlannedStep {
     pub writes: Vec<String>,
     /// The steps it waits for.
     pub after: Vec<String>,
+    /// The parameters that it and its checks use.
+    pub parameters: BTreeSet<String>,
     /// How many checks follow it.
     pub n_checks: usize,
     /// What has become of its text.
@@ -125,6 +127,7 @@ fn planned(pipeline: &Pipeline, step: &PipelineStep, change: Change) -> PlannedS
         files: step.statement.files.clone(),
         writes: step.statement.writes.iter().map(ToString::to_string).collect(),
         after: names.map(|earlier| earlier.name.clone()).collect(),
+        parameters: step.parameters().cloned().collect(),
         n_checks: step.checks.len(),
         change,
     }
@@ -177,6 +180,7 @@ impl fmt::Display for PlannedStep {
         line("reads ", &self.reads)?;
         line("writes", &self.writes)?;
         line("after ", &self.after)?;
+        line("needs ", &self.parameters.iter().map(|name| format!(":{name}")).collect::<Vec<_>>())?;
         match self.n_checks {
             0 => Ok(()),
             1 => writeln!(f, "       1 check"),

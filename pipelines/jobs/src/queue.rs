@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use causeway_engine::{Engine, StatementKind};
-use causeway_model::{CatalogError, ConcurrencyGroup, Job, JobId, JobKind, JobState, NewJob, Rights, RunId, Submitted};
+use causeway_engine::{Engine, StatementKind, check_parameters};
+use causeway_model::{
+    CatalogError, ConcurrencyGroup, Job, JobId, JobKind, JobState, NewJob, Parameters, Rights, RunId, Submitted,
+};
+use chrono::Utc;
 use uuid::Uuid;
 
 use crate::error::{JobsError, Result};
@@ -32,6 +35,8 @@ pub enum Work {
 pub struct JobRequest {
     /// The work.
     pub work: Work,
+    /// The values of the `:name`s in it; a pipeline with a schedule has defaults for those of the slot.
+    pub parameters: Parameters,
     /// A name for one job only: submitting again under it returns that job.
     pub key: Option<String>,
     /// Seconds of head start before jobs of priority 0.
@@ -61,14 +66,18 @@ impl Jobs {
     /// refused.
     ///
     /// # Errors
-    /// [`JobsError::NotAJob`] for what is no single change; what is wrong with a pipeline; errors of the
-    /// catalog.
+    /// [`JobsError::NotAJob`] for what is no single change; what is wrong with a pipeline; a parameter that
+    /// has no value or is not used; errors of the catalog.
     pub async fn submit(&self, request: JobRequest) -> Result<Submitted> {
         let rights = self.rights().await?;
+        let mut parameters = request.parameters;
         let (kind, work, base_dir, own_group) = match request.work {
-            Work::Statement { sql, base_dir } => (JobKind::Statement, self.statement(&sql)?, base_dir, None),
+            Work::Statement { sql, base_dir } => {
+                (JobKind::Statement, self.statement(&sql, &parameters)?, base_dir, None)
+            }
             Work::Pipeline(folder) => {
                 let pipeline = Pipeline::load(&folder, &self.engine)?;
+                parameters = pipeline.complete(&parameters, Utc::now())?;
                 let folder = folder.canonicalize().map_err(|error| JobsError::io(&folder, error))?;
                 let group = ConcurrencyGroup { name: format!("pipeline {}", pipeline.name()), limit: 1 };
                 (JobKind::Pipeline, folder.display().to_string(), folder, Some(group))
@@ -78,6 +87,7 @@ impl Jobs {
             kind,
             work,
             base_dir: base_dir.display().to_string(),
+            parameters,
             run: RunId(Uuid::now_v7().to_string()),
             actor: rights.user,
             dedupe_key: request.key,
@@ -89,8 +99,8 @@ impl Jobs {
         Ok(self.engine.catalog().submit_job(&job).await?)
     }
 
-    /// Returns a statement without its semicolon, if it is a single change.
-    fn statement(&self, sql: &str) -> Result<String> {
+    /// Returns a statement without its semicolon, if it is a single change and its parameters have values.
+    fn statement(&self, sql: &str, parameters: &Parameters) -> Result<String> {
         let mut statements = self.engine.analyse(sql)?;
         match (statements.pop(), statements.len()) {
             (None, _) => Err(JobsError::NotAJob("there is no statement")),
@@ -98,7 +108,10 @@ impl Jobs {
             (Some(info), _) if matches!(info.kind, StatementKind::Query | StatementKind::Explain) => {
                 Err(JobsError::NotAJob("a query changes nothing; store its result: CREATE OR REPLACE TABLE … AS …"))
             }
-            (Some(info), _) => Ok(info.sql),
+            (Some(info), _) => {
+                check_parameters(&info.parameters, parameters)?;
+                Ok(info.sql)
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A commit carries the name of its run and step, so only the same run can tell a commit that landed
 //! from one that did not. An interrupted run is therefore continued as long as what it has done is
-//! still what it would do now: the same files in the pipeline, the same inputs.
+//! still what it would do now: the same files in the pipeline, the same parameters, the same inputs.
 
 use std::collections::BTreeSet;
 
@@ -45,6 +45,7 @@ impl Runner {
             pipeline_digest: Some(pipeline.digest.clone()),
             engine_version: self.engine.config().version.clone(),
             actor: self.context(&pipeline.name).actor(),
+            parameters: self.parameters.clone(),
         };
         self.engine.catalog().begin_run(&new).await?;
         Ok((run, false))
@@ -63,6 +64,9 @@ impl Runner {
     async fn may_resume(&self, pipeline: &Pipeline, run: &Run) -> Result<bool> {
         // What another user's rights show is another result.
         if run.actor != self.context(&pipeline.name).actor() {
+            return Ok(false);
+        }
+        if run.parameters != self.parameters {
             return Ok(false);
         }
         if run.pipeline_digest.as_deref() != Some(pipeline.digest.as_str()) {
@@ -91,7 +95,8 @@ impl Runner {
             }
             read.extend(version.digest);
         }
-        for file in &step.statement.files {
+        let statements = self.engine.analyse_with(&step.statement.sql, &self.parameters)?;
+        for file in statements.iter().flat_map(|statement| &statement.files) {
             match digest::of_file(&step.base_dir.join(file)).await {
                 Ok(now) if read.contains(&now) => {}
                 _ => return Ok(false),

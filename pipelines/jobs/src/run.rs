@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use causeway_core::{Cancel, Seed};
 use causeway_engine::{Engine, EngineError, ProgressEvent, StatementContext, StatementKind, StepReport, StepRequest};
-use causeway_model::{CatalogError, NewStep, RunId, RunState, StepState};
+use causeway_model::{CatalogError, NewStep, Parameters, RunId, RunState, StepState};
+use chrono::Utc;
 
 use crate::check::CheckPlace;
 use crate::digest::Digest;
@@ -68,6 +69,7 @@ pub enum RunEvent {
 pub type EventSink = Arc<dyn Fn(RunEvent) + Send + Sync>;
 
 /// Runs pipelines, one step after another.
+#[derive(Clone)]
 pub struct Runner {
     pub(crate) engine: Engine,
     state_dir: PathBuf,
@@ -75,6 +77,7 @@ pub struct Runner {
     events: EventSink,
     pub(crate) user: Option<String>,
     pub(crate) run: Option<RunId>,
+    pub(crate) parameters: Parameters,
 }
 
 /// The summaries so far, by position in the pipeline.
@@ -90,6 +93,7 @@ impl Runner {
             events: Arc::new(|_| {}),
             user: None,
             run: None,
+            parameters: Parameters::default(),
         }
     }
 
@@ -105,6 +109,13 @@ impl Runner {
     #[must_use]
     pub fn with_run(mut self, run: RunId) -> Self {
         self.run = Some(run);
+        self
+    }
+
+    /// Runs with values for the `:name`s of its statements.
+    #[must_use]
+    pub fn with_parameters(mut self, parameters: Parameters) -> Self {
+        self.parameters = parameters;
         self
     }
 
@@ -128,8 +139,14 @@ impl Runner {
     /// call but stands in the summary.
     ///
     /// # Errors
-    /// [`JobsError::Locked`] if the pipeline, or one it includes, runs elsewhere; errors of the catalog.
+    /// [`JobsError::Locked`] if the pipeline, or one it includes, runs elsewhere; a parameter that has no
+    /// value or is not used; errors of the catalog.
     pub async fn run(&self, pipeline: &Pipeline) -> Result<RunSummary> {
+        let parameters = pipeline.complete(&self.parameters, Utc::now())?;
+        Self { parameters, ..self.clone() }.run_complete(pipeline).await
+    }
+
+    async fn run_complete(&self, pipeline: &Pipeline) -> Result<RunSummary> {
         let started = Instant::now();
         self.engine.rights(self.user.as_deref()).await?;
         let locks = pipeline.locks.iter().map(|name| RunLock::acquire(&self.state_dir, name));
@@ -187,6 +204,7 @@ impl Runner {
             base_dir: None,
             seed: seed_of(name),
             user: self.user.clone(),
+            parameters: self.parameters.clone(),
         }
     }
 

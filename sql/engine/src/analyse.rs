@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use causeway_model::TableName;
+use causeway_model::{Parameters, TableName};
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as SqlStatement, TableFactor};
 
@@ -10,12 +10,13 @@ use crate::api::StatementInfo;
 use crate::call::{References, prepare};
 use crate::dml;
 use crate::error::Result;
+use crate::parameters::{bind, constant_text};
 use crate::parse::{Parsed, Statement, copy_source, parse_query};
 
 /// Says what a parsed statement reads and writes.
-pub(crate) fn analyse_parsed(parsed: Parsed) -> Result<StatementInfo> {
+pub(crate) fn analyse_parsed(parsed: Parsed, parameters: Option<&Parameters>) -> Result<StatementInfo> {
     let kind = parsed.statement.kind();
-    let mut used = Used::default();
+    let mut used = Used { parameters, ..Used::default() };
     used.statement(&parsed.statement)?;
     Ok(StatementInfo {
         sql: parsed.sql,
@@ -23,6 +24,7 @@ pub(crate) fn analyse_parsed(parsed: Parsed) -> Result<StatementInfo> {
         reads: used.reads.into_iter().filter(|name| name.schema != "system").collect(),
         writes: used.writes,
         files: used.files,
+        parameters: parsed.parameters,
     })
 }
 
@@ -34,13 +36,15 @@ pub(crate) fn written(statement: &Statement) -> Result<Vec<TableName>> {
 }
 
 #[derive(Default)]
-struct Used {
+struct Used<'a> {
+    /// Values for the parameters; without them what depends on one is left open.
+    parameters: Option<&'a Parameters>,
     reads: BTreeSet<TableName>,
     writes: Vec<TableName>,
     files: Vec<String>,
 }
 
-impl Used {
+impl Used<'_> {
     fn statement(&mut self, statement: &Statement) -> Result<()> {
         match statement {
             Statement::Query(query) | Statement::Prepare { query, .. } => self.query(query),
@@ -86,7 +90,7 @@ impl Used {
             Statement::CopyInto(copy) => {
                 self.writes.push(copy.table.clone());
                 self.writes.push(copy.table.quarantine());
-                self.files.push(copy.path.clone());
+                self.files.extend(self.path(&copy.path)?);
                 Ok(())
             }
             Statement::CopyTo(copy) => {
@@ -94,6 +98,14 @@ impl Used {
                 self.query(&source)
             }
         }
+    }
+
+    fn path(&self, path: &Expr) -> Result<Option<String>> {
+        let mut path = path.clone();
+        if let Some(parameters) = self.parameters {
+            bind(&mut path, parameters)?;
+        }
+        Ok(constant_text(&path))
     }
 
     fn changes(&mut self, factor: &TableFactor) -> Result<()> {
@@ -122,7 +134,7 @@ impl Used {
     }
 
     fn query(&mut self, query: &Query) -> Result<()> {
-        let References { tables, versions, files, .. } = prepare(&mut Box::new(query.clone()))?;
+        let References { tables, versions, files, .. } = prepare(&mut Box::new(query.clone()), self.parameters)?;
         self.reads.extend(tables);
         self.reads.extend(versions.into_iter().map(|(table, _)| table));
         self.files.extend(files.into_iter().map(|file| file.path));

@@ -1,11 +1,12 @@
 //! What callers give to the engine and get back.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_core::{Cancel, Seed};
-use causeway_model::{Rights, RunId, Step, StepState, TableName};
+use causeway_model::{Parameters, Rights, Run, RunId, Step, StepState, TableName};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 
@@ -137,6 +138,8 @@ pub struct StatementInfo {
     pub writes: Vec<TableName>,
     /// The files it reads, as written.
     pub files: Vec<String>,
+    /// The names of its parameters, in order.
+    pub parameters: BTreeSet<String>,
 }
 
 /// What happens while a statement runs.
@@ -164,6 +167,8 @@ pub struct StatementContext {
     pub seed: Seed,
     /// The user whose rights hold; `None` for the embedded mode's only user, who may do everything.
     pub user: Option<String>,
+    /// The values of its `:name`s.
+    pub parameters: Parameters,
 }
 
 impl StatementContext {
@@ -175,7 +180,14 @@ impl StatementContext {
 
 impl Default for StatementContext {
     fn default() -> Self {
-        Self { cancel: Cancel::default(), progress: Arc::new(|_| {}), base_dir: None, seed: Seed(0), user: None }
+        Self {
+            cancel: Cancel::default(),
+            progress: Arc::new(|_| {}),
+            base_dir: None,
+            seed: Seed(0),
+            user: None,
+            parameters: Parameters::default(),
+        }
     }
 }
 
@@ -216,8 +228,9 @@ pub struct StepRequest {
 }
 
 impl StepRequest {
-    /// Asks for what a recorded step did, with its seed and name, whether or not anything has changed.
-    pub fn again(step: &Step) -> Self {
+    /// Asks for what a recorded step did, with its seed, its name and the values of its run, whether or
+    /// not anything has changed.
+    pub fn again(step: &Step, run: &Run) -> Self {
         let seed = Seed(u64::from_le_bytes(step.seed.to_le_bytes()));
         Self {
             run: step.run.clone(),
@@ -226,7 +239,7 @@ impl StepRequest {
             name: step.name.clone(),
             sql: step.sql.clone(),
             force: true,
-            context: StatementContext { seed, ..StatementContext::default() },
+            context: StatementContext { seed, parameters: run.parameters.clone(), ..StatementContext::default() },
         }
     }
 }

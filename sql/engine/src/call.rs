@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use causeway_core::{OperatorFactory, Spec};
-use causeway_model::TableName;
+use causeway_model::{Parameters, TableName};
 use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::resolve::resolve_table_references;
@@ -14,7 +14,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::error::{EngineError, ErrorKind, Result};
-use crate::parse::{DEFAULT_SCHEMA, literal_text, normalize, parse_query, parse_table_name, versioned};
+use crate::parameters::{bind, constant_text, parameter};
+use crate::parse::{DEFAULT_SCHEMA, normalize, parse_query, parse_table_name, versioned};
 
 /// An argument of a call: `value` or `name => value`.
 pub(crate) struct Argument<'a> {
@@ -140,9 +141,13 @@ pub(crate) fn operator(name: &str) -> Option<&'static dyn OperatorFactory> {
     causeway_all::find(name)
 }
 
-/// Prepares a query for planning: turns bare tables in calls of operators into `(SELECT * FROM …)`,
-/// refuses clauses that would be ignored, and lists what the query reads.
-pub(crate) fn prepare(query: &mut Box<Query>) -> Result<References> {
+/// Prepares a query for planning: puts the values of parameters into it, turns bare tables in calls of
+/// operators into `(SELECT * FROM …)`, refuses clauses that would be ignored, and lists what the query
+/// reads. Without values it is only looked at: what depends on one is left open.
+pub(crate) fn prepare(query: &mut Box<Query>, parameters: Option<&Parameters>) -> Result<References> {
+    if let Some(parameters) = parameters {
+        bind(query, parameters)?;
+    }
     let mut pass = Pass::default();
     if let ControlFlow::Break(error) = query.visit(&mut pass) {
         return Err(*error);
@@ -326,14 +331,15 @@ pub(crate) fn as_of_arguments(call: &Call<'_>) -> Result<(TableName, Moment)> {
     let mut table = None;
     let mut moment = None;
     for argument in &call.arguments {
-        match (argument.name.as_deref(), literal_text(argument.value), integer(argument.value)) {
-            (None, Some(text), _) if table.is_none() => table = Some(parse_table_name(text)?),
+        match (argument.name.as_deref(), constant_text(argument.value), integer(argument.value)) {
+            (None, Some(text), _) if table.is_none() => table = Some(parse_table_name(&text)?),
             (None, None, _) if table.is_none() => {
                 table = Some(parse_table_name(&bare_table(argument.value).ok_or_else(usage)?)?);
             }
             (Some("version"), _, Some(version)) if moment.is_none() => moment = Some(Moment::Version(version)),
-            (Some("timestamp"), Some(instant), _) if moment.is_none() => {
-                moment = Some(Moment::Timestamp(instant.to_owned()));
+            (Some("timestamp"), Some(instant), _) if moment.is_none() => moment = Some(Moment::Timestamp(instant)),
+            (Some("version"), Some(name), _) if moment.is_none() && parameter(argument.value).is_some() => {
+                moment = Some(Moment::Timestamp(name));
             }
             _ => return Err(at(argument.value, usage())),
         }
@@ -365,9 +371,10 @@ pub(crate) fn file_arguments(call: &Call<'_>) -> Result<FileCall> {
     };
     let mut file = FileCall { format, path: String::new(), header: true, delimiter: b',' };
     for argument in &call.arguments {
-        let text = literal_text(argument.value);
+        let text = constant_text(argument.value);
         match (argument.name.as_deref(), text, argument.value) {
-            (None, Some(path), _) if file.path.is_empty() => path.clone_into(&mut file.path),
+            (Some("header" | "delimiter"), ..) if parameter(argument.value).is_some() => {}
+            (None, Some(path), _) if file.path.is_empty() => file.path = path,
             (Some("delimiter"), Some(text), _) if format == FileFormat::Csv && text.len() == 1 => {
                 file.delimiter = text.as_bytes()[0];
             }

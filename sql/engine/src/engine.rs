@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use causeway_core::{Cancel, OperatorFactory};
 use causeway_lake::Lake;
-use causeway_model::{Catalog, NewRun, Rights, RunId, RunKind, RunState, Step, TableName};
+use causeway_model::{Catalog, NewRun, Parameters, Rights, RunId, RunKind, RunState, Step, TableName};
 use datafusion::execution::TaskContext;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -100,7 +100,17 @@ impl Engine {
     /// # Errors
     /// If the script is too large, too deep, or not SQL; with its position.
     pub fn analyse(&self, script: &str) -> Result<Vec<StatementInfo>> {
-        parse_script(script, &self.limits())?.into_iter().map(analyse_parsed).collect()
+        let parsed = parse_script(script, &self.limits())?;
+        parsed.into_iter().map(|parsed| analyse_parsed(parsed, None)).collect()
+    }
+
+    /// Does the same with values for the parameters, which then also say which files are read.
+    ///
+    /// # Errors
+    /// Those of [`Self::analyse`]; [`ErrorKind::Parameter`] for a name without a value.
+    pub fn analyse_with(&self, script: &str, parameters: &Parameters) -> Result<Vec<StatementInfo>> {
+        let parsed = parse_script(script, &self.limits())?;
+        parsed.into_iter().map(|parsed| analyse_parsed(parsed, Some(parameters))).collect()
     }
 
     /// Runs one statement. A change is recorded as a run of its own with one step.
@@ -129,7 +139,7 @@ impl Engine {
                 let query = self.bind_parameters(&name, &parameters)?;
                 self.query(sql, query, context).await.map(Outcome::Rows)
             }
-            statement => self.statement(Parsed { sql: parsed.sql, statement }, context).await,
+            statement => self.statement(Parsed { statement, ..parsed }, context).await,
         }
     }
 
@@ -170,10 +180,10 @@ impl Engine {
     /// since, what has landed is recorded all the same.
     async fn try_settle(&self, step: &Step, base_dir: Option<PathBuf>) -> Result<bool> {
         let parsed = parse_one(&step.sql, &self.limits())?;
-        let actor = self.catalog().run(&step.run).await?.actor;
-        let mut request = StepRequest::again(step);
+        let run = self.catalog().run(&step.run).await?;
+        let mut request = StepRequest::again(step, &run);
         request.context.base_dir = base_dir;
-        request.context.user = Some(actor).filter(|actor| *actor != Rights::embedded().user);
+        request.context.user = Some(run.actor).filter(|actor| *actor != Rights::embedded().user);
         let settled = match Box::pin(Change::settle(self, &request, parsed.clone())).await {
             Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound) => {
                 request.context.user = None;
@@ -195,6 +205,7 @@ impl Engine {
                 pipeline_digest: None,
                 engine_version: self.config().version.clone(),
                 actor: context.actor(),
+                parameters: context.parameters.clone(),
             })
             .await?;
         let request = StepRequest {
@@ -214,7 +225,7 @@ impl Engine {
 
     /// Plans and starts a query.
     async fn query(&self, sql: &str, mut query: Box<Query>, context: &StatementContext) -> Result<Rows> {
-        let references = prepare(&mut query)?;
+        let references = prepare(&mut query, Some(&context.parameters))?;
         let guard = self.guard(context).await?;
         let (state, _running) = self.session(context, &guard)?;
         let resolved = Arc::new(self.lookup(context, &state, &guard).resolve(&references).await?);
@@ -236,7 +247,7 @@ impl Engine {
             EngineError::new(ErrorKind::Unsupported, "EXPLAIN takes a SELECT")
                 .with_hint("explain the query that the change is made of")
         })?;
-        let references = prepare(query)?;
+        let references = prepare(query, Some(&context.parameters))?;
         let guard = self.guard(context).await?;
         let (state, _running) = self.session(context, &guard)?;
         let resolved = Arc::new(self.lookup(context, &state, &guard).resolve(&references).await?);
@@ -412,7 +423,7 @@ impl Engine {
             EngineError::new(ErrorKind::NotFound, format!("no statement was prepared as `{name}`"))
                 .with_hint("PREPARE name AS SELECT … first, in the same session")
         })?;
-        match query.visit(&mut Parameters(parameters)) {
+        match query.visit(&mut Executed(parameters)) {
             ControlFlow::Continue(()) => Ok(query),
             ControlFlow::Break(placeholder) => Err(EngineError::new(
                 ErrorKind::Plan,
@@ -460,14 +471,17 @@ fn explained_query(statement: &mut DfStatement) -> Option<&mut Box<Query>> {
 }
 
 /// Puts the values of EXECUTE in the place of `$1`, `$2`, …
-struct Parameters<'a>(&'a [Expr]);
+struct Executed<'a>(&'a [Expr]);
 
-impl VisitorMut for Parameters<'_> {
+impl VisitorMut for Executed<'_> {
     type Break = String;
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<String> {
         let Expr::Value(value) = expr else { return ControlFlow::Continue(()) };
         let Value::Placeholder(name) = &value.value else { return ControlFlow::Continue(()) };
+        if name.starts_with(':') {
+            return ControlFlow::Continue(());
+        }
         let index = name.trim_start_matches('$').parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         match index.and_then(|index| self.0.get(index)) {
             Some(parameter) => {

@@ -54,6 +54,8 @@ pub enum ErrorKind {
     Refused,
     /// The user lacks a right: ask for it.
     Denied,
+    /// A parameter has no value, is not used, or does not fit its place: give it another value.
+    Parameter,
     /// The thing to create exists: drop it or use OR REPLACE.
     AlreadyExists,
     /// The data break what the statement or operator requires: fix or filter the data.
@@ -82,6 +84,7 @@ impl ErrorKind {
             Self::Refused => "CW0107",
             Self::AlreadyExists => "CW0108",
             Self::Denied => "CW0109",
+            Self::Parameter => "CW0110",
             Self::Data => "CW0201",
             Self::Memory => "CW0202",
             Self::Timeout => "CW0203",

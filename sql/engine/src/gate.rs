@@ -40,7 +40,23 @@ pub(crate) fn tokens(sql: &str, limits: &Limits) -> Result<Vec<TokenWithSpan>> {
         EngineError::new(ErrorKind::Syntax, error.message).at(error.location.line, error.location.column)
     })?;
     check_nesting(&tokens, limits)?;
+    check_parameter_names(&tokens)?;
     Ok(tokens)
+}
+
+/// Refuses `:"name"`: between quotes could stand what is no name.
+fn check_parameter_names(tokens: &[TokenWithSpan]) -> Result<()> {
+    let quoted = tokens.windows(2).find(|pair| {
+        pair[0].token == Token::Colon && matches!(&pair[1].token, Token::Word(word) if word.quote_style.is_some())
+    });
+    match quoted {
+        Some(pair) => {
+            let start = pair[0].span.start;
+            let error = EngineError::new(ErrorKind::Syntax, "the name of a parameter stands without quotes: `:name`");
+            Err(error.at(start.line, start.column))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Counts open brackets, for each of them the operators since the last comma, and what joins
@@ -175,6 +191,12 @@ mod tests {
         assert_eq!(code("SELECT a + b, CASE WHEN x THEN 1 ELSE 2 END FROM t WHERE a IN (1, 2, 3) AND b OR c"), None);
         let list = (0..5000).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
         assert_eq!(code(&format!("SELECT * FROM t WHERE a IN ({list})")), None);
+    }
+
+    #[test]
+    fn a_parameter_is_not_quoted() {
+        assert_eq!(code("SELECT :x, a::\"date\", ':\"x\"'"), None);
+        assert_eq!(code("SELECT :\"x) OR (1 = 1\""), Some("CW0101"));
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod limits;
 mod lineage;
 mod membership;
 mod node;
+mod parameters;
 mod parse;
 mod plan;
 mod relations;
@@ -46,6 +47,7 @@ pub use api::{
 pub use engine::Engine;
 pub use error::{EngineError, ErrorKind, Position, Result};
 pub use gate::Limits;
+pub use parameters::{check_parameters, parameters_of};
 pub use system::{SystemFunction, SystemRelations};
 pub use types::sql_type;
 pub use varying::varying;

@@ -1,5 +1,7 @@
 //! From text to statements: the Postgres dialect, plus `COPY INTO table FROM 'file'`.
 
+use std::collections::BTreeSet;
+
 use datafusion::sql::parser::{CopyToSource, CopyToStatement, DFParser, DFParserBuilder, Statement as DfStatement};
 use datafusion::sql::sqlparser::ast::{
     CreateTable, Delete, Expr, Ident, Insert, Merge, ObjectName, ObjectType, Query, SchemaName,
@@ -16,6 +18,7 @@ use crate::access::{self, AccessStatement, SettingsStatement};
 use crate::api::StatementKind;
 use crate::error::{EngineError, ErrorKind, Result, syntax};
 use crate::gate::{Limits, tokens};
+use crate::parameters::names;
 
 /// The schema of a table named without one.
 pub(crate) const DEFAULT_SCHEMA: &str = "main";
@@ -34,7 +37,7 @@ pub(crate) enum Statement {
     Update(Box<Update>),
     Delete(Box<Delete>),
     Merge(Box<Merge>),
-    CopyInto(CopyInto),
+    CopyInto(Box<CopyInto>),
     CopyTo(Box<CopyToStatement>),
     Prepare { name: String, query: Box<Query> },
     Execute { name: String, parameters: Vec<Expr> },
@@ -54,8 +57,8 @@ pub(crate) enum CreateMode {
 #[derive(Debug, Clone)]
 pub(crate) struct CopyInto {
     pub(crate) table: TableName,
-    pub(crate) path: String,
-    pub(crate) options: Vec<(String, String)>,
+    pub(crate) path: Expr,
+    pub(crate) options: Vec<(String, Expr)>,
 }
 
 /// A statement with its text.
@@ -63,6 +66,8 @@ pub(crate) struct CopyInto {
 pub(crate) struct Parsed {
     pub(crate) sql: String,
     pub(crate) statement: Statement,
+    /// The names of its parameters.
+    pub(crate) parameters: BTreeSet<String>,
 }
 
 impl Statement {
@@ -85,6 +90,43 @@ impl Statement {
             Self::Settings(SettingsStatement { kind: DatasetKind::View, .. }) => StatementKind::AlterView,
             Self::Settings(_) => StatementKind::AlterTable,
         }
+    }
+
+    fn parameters(&self) -> BTreeSet<String> {
+        match self {
+            Self::Query(query)
+            | Self::Prepare { query, .. }
+            | Self::CreateTableAs { query, .. }
+            | Self::CreateView { query, .. } => names(query),
+            Self::Explain(statement) => explained(statement).map(names).unwrap_or_default(),
+            Self::Insert(insert) => names(insert),
+            Self::Update(update) => names(update),
+            Self::Delete(delete) => names(delete),
+            Self::Merge(merge) => names(merge),
+            Self::CopyInto(copy) => {
+                let options = copy.options.iter().map(|(_, value)| value);
+                options.chain([&copy.path]).flat_map(names).collect()
+            }
+            Self::CopyTo(copy) => match &copy.source {
+                CopyToSource::Query(query) => names(query),
+                CopyToSource::Relation(_) => BTreeSet::new(),
+            },
+            Self::Execute { parameters, .. } => names(parameters),
+            Self::CreateTable { .. }
+            | Self::CreateSchema { .. }
+            | Self::Drop { .. }
+            | Self::Access(_)
+            | Self::Settings(_) => BTreeSet::new(),
+        }
+    }
+}
+
+/// Returns the statement that EXPLAIN is about.
+fn explained(statement: &DfStatement) -> Option<&SqlStatement> {
+    match statement {
+        DfStatement::Explain(explain) => explained(&explain.statement),
+        DfStatement::Statement(statement) => Some(statement),
+        _ => None,
     }
 }
 
@@ -115,7 +157,7 @@ fn parse_statements(sql: &str, limits: &Limits) -> Result<Vec<Parsed>> {
             return Err(unexpected(&end));
         }
         let sql = slice(sql, first.span.start, end.span.start, end.token == Token::EOF).trim_end().to_owned();
-        statements.push(Parsed { sql, statement });
+        statements.push(Parsed { sql, parameters: statement.parameters(), statement });
     }
 }
 
@@ -162,7 +204,8 @@ fn parse_statement(parser: &mut DFParser<'_>) -> Result<Statement> {
     let first = parser.parser.peek_token();
     let second = parser.parser.peek_nth_token(1);
     if is_keyword(&first, Keyword::COPY) && is_keyword(&second, Keyword::INTO) {
-        return Ok(Statement::CopyInto(parse_copy_into(parser).map_err(|error| syntax(&error.to_string()))?));
+        let copy = parse_copy_into(parser).map_err(|error| syntax(&error.to_string()))?;
+        return Ok(Statement::CopyInto(Box::new(copy)));
     }
     if is_keyword(&first, Keyword::GRANT) || is_keyword(&first, Keyword::REVOKE) {
         return Ok(Statement::Access(access::grant(parser).map_err(|error| syntax(&error.to_string()))?));
@@ -207,21 +250,17 @@ fn parse_copy_into(df: &mut DFParser<'_>) -> std::result::Result<CopyInto, Parse
     let table = parser.parse_object_name(false)?;
     let table = table_name(&table).map_err(|error| ParserError::ParserError(error.to_string()))?;
     parser.expect_keyword(Keyword::FROM)?;
-    let path = parser.parse_literal_string()?;
+    let path = match parser.parse_expr()? {
+        Expr::Identifier(word) => Expr::Value(Value::SingleQuotedString(word.value).with_empty_span()),
+        path => path,
+    };
     let mut options = Vec::new();
     if parser.parse_keyword(Keyword::WITH) {
         parser.expect_token(&Token::LParen)?;
         options = parser.parse_comma_separated(|parser| {
             let name = parser.parse_identifier()?.value.to_lowercase();
             parser.expect_token(&Token::RArrow)?;
-            let value = parser.next_token();
-            match value.token {
-                Token::SingleQuotedString(text) | Token::Number(text, _) => Ok((name, text)),
-                Token::Word(word) if matches!(word.keyword, Keyword::TRUE | Keyword::FALSE) => {
-                    Ok((name, word.value.to_lowercase()))
-                }
-                _ => parser.expected("a string, a number, true or false", value),
-            }
+            Ok((name, parser.parse_expr()?))
         })?;
         parser.expect_token(&Token::RParen)?;
     }
@@ -392,17 +431,6 @@ pub(crate) fn copy_source(copy: &CopyToStatement) -> Result<Box<Query>> {
     match &copy.source {
         CopyToSource::Query(query) => Ok(query.clone()),
         CopyToSource::Relation(name) => parse_query(&format!("SELECT * FROM {name}")),
-    }
-}
-
-/// Returns the text of a string literal.
-pub(crate) fn literal_text(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => Some(text),
-            _ => None,
-        },
-        _ => None,
     }
 }
 

@@ -11,6 +11,8 @@ use crate::access::Barrier;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::lineage::{ExtensionLineage, PlanLineage, plan_lineage};
 use crate::node::OperatorNode;
+use crate::parameters::check_fit;
+use crate::running::Running;
 
 /// The stack of the planning thread. Statements within the gate's limits need a small part of it.
 const PLANNING_STACK_BYTES: usize = 64 << 20;
@@ -32,6 +34,9 @@ impl Planned {
             .analyzer()
             .execute_and_check(plan, state.config_options(), |_, _| {})
             .map_err(|error| EngineError::of_plan(&error))?;
+        if let Some(running) = state.config().get_extension::<Running>() {
+            check_fit(&analysed, &running.parameters)?;
+        }
         let lineage = with_lineage.then(|| plan_lineage(&analysed, &extension_lineage));
         let optimised = state.optimizer().optimize(analysed, state, |_, _| {})?;
         let physical = handle.block_on(state.query_planner().create_physical_plan(&optimised, state))?;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use causeway_lake::At;
 use causeway_model::{
-    Column, Dataset, DatasetId, DatasetKind, DatasetPolicy, DatasetVersion, NewFile, ReadableColumns, Rights,
-    TableName, VersionId,
+    Column, Dataset, DatasetId, DatasetKind, DatasetPolicy, DatasetVersion, NewFile, Parameters, ReadableColumns,
+    Rights, TableName, VersionId,
 };
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::TableReference;
@@ -199,7 +199,7 @@ impl Lookup<'_> {
         }
         let sql = dataset.view_sql.as_deref().unwrap_or_default();
         let mut query = parse_query(sql)?;
-        let references = prepare(&mut query)?;
+        let references = prepare(&mut query, Some(&Parameters::default()))?;
         let inner = Box::pin(self.add(&references, resolved, depth + 1)).await;
         inner.map_err(|error| self.view_problem(dataset, error))?;
         let (state, tables) = (Arc::clone(self.state), resolved.sources.clone());

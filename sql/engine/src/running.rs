@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use causeway_core::{Cancel, Seed};
-use causeway_model::OperatorUse;
+use causeway_model::{OperatorUse, Parameters};
 
 use crate::api::{ProgressEvent, ProgressSink, StatementContext};
 
@@ -11,13 +11,21 @@ use crate::api::{ProgressEvent, ProgressSink, StatementContext};
 pub(crate) struct Running {
     pub(crate) seed: Seed,
     pub(crate) pool: Arc<rayon::ThreadPool>,
+    /// The values of the statement's parameters.
+    pub(crate) parameters: Parameters,
     progress: ProgressSink,
     operators: Mutex<Vec<OperatorUse>>,
 }
 
 impl Running {
     pub(crate) fn new(context: &StatementContext, pool: Arc<rayon::ThreadPool>) -> Self {
-        Self { seed: context.seed, pool, progress: Arc::clone(&context.progress), operators: Mutex::new(Vec::new()) }
+        Self {
+            seed: context.seed,
+            pool,
+            parameters: context.parameters.clone(),
+            progress: Arc::clone(&context.progress),
+            operators: Mutex::new(Vec::new()),
+        }
     }
 
     pub(crate) fn progress(&self, share: f64) {

@@ -15,6 +15,7 @@ pub(crate) async fn jobs(catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
         integers(rows().map(|row| row.id.0)),
         texts(rows().map(|row| row.spec.kind.name())),
         texts(rows().map(|row| &row.spec.work)),
+        texts(rows().map(|row| row.spec.parameters.to_json().to_string())),
         texts(rows().map(|row| &row.spec.run.0)),
         texts(rows().map(|row| &row.spec.actor)),
         texts(rows().map(|row| row.state.name())),

@@ -30,6 +30,7 @@ pub(crate) async fn runs(ask: &Ask<'_>) -> Result<Vec<ArrayRef>> {
         texts(rows().map(|row| &row.actor)),
         texts(rows().map(|row| &row.engine_version)),
         optional_texts(rows().map(|row| row.pipeline_digest.as_ref())),
+        texts(rows().map(|row| row.parameters.to_json().to_string())),
         instants(rows().map(|row| Some(row.started_at.as_str())))?,
         instants(rows().map(|row| row.finished_at.as_deref()))?,
     ])

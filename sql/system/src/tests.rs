@@ -8,8 +8,8 @@ use arrow::util::pretty::pretty_format_batches;
 use causeway_core::{Literal, Literals};
 use causeway_engine::SystemRelations;
 use causeway_model::{
-    Catalog, Column, DatasetKind, EdgeKind, EdgeSource, LineageEdge, NewFile, NewRun, NewStep, OutputVersion, Rights,
-    RunId, RunKind, RunState, StepOutcome, TableName, VersionId,
+    Catalog, Column, DatasetKind, EdgeKind, EdgeSource, LineageEdge, NewFile, NewRun, NewStep, OutputVersion,
+    Parameters, Rights, RunId, RunKind, RunState, StepOutcome, TableName, VersionId,
 };
 use causeway_openlineage::{Emitter, Places};
 use causeway_store::SqliteCatalog;
@@ -77,6 +77,7 @@ async fn system() -> System {
         pipeline_digest: None,
         actor: "admin".to_owned(),
         engine_version: "0.1.0".to_owned(),
+        parameters: Parameters::default(),
     };
     catalog.begin_run(&run).await.unwrap();
     let columns = vec![column("time")];

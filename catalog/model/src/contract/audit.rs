@@ -138,6 +138,7 @@ pub async fn a_job_is_a_record_when_it_comes_and_when_it_goes(catalog: &dyn Cata
         kind: crate::JobKind::Statement,
         work: "DELETE FROM a.t WHERE name = 'Anna'".into(),
         base_dir: "/".into(),
+        parameters: crate::Parameters::default(),
         run: run_id(1),
         actor: "ann".into(),
         dedupe_key: None,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::{
     Catalog, Column, Dataset, DatasetKind, DatasetVersion, Direction, EdgeKind, EdgeSource, IngestedFile, LineageEdge,
-    LineageRow, NewFile, NewRun, NewStep, OutputVersion, RunId, RunKind, Step, StepOutcome, TableName, VersionId,
+    LineageRow, NewFile, NewRun, NewStep, OutputVersion, Parameters, RunId, RunKind, Step, StepOutcome, TableName,
+    VersionId,
 };
 
 pub(super) const PIPELINE: &str = "nightly";
@@ -21,6 +22,7 @@ pub(super) fn new_run(number: u8) -> NewRun {
         pipeline_digest: Some("d1".into()),
         actor: "admin".to_owned(),
         engine_version: "0.1.0".into(),
+        parameters: Parameters::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fixtures::*;
 use crate::{
     AttemptOutcome, Catalog, CatalogError, ClaimedJob, ConcurrencyGroup, Ending, ErrorClass, Job, JobId, JobKind,
-    JobState, Lease, NewJob, RunState, WORKER_LOST,
+    JobState, Lease, NewJob, Parameters, RunState, WORKER_LOST,
 };
 
 /// A lease that outlasts every case.
@@ -21,6 +21,7 @@ fn new_job(number: u8) -> NewJob {
         kind: JobKind::Statement,
         work: format!("INSERT INTO a.t SELECT {number}"),
         base_dir: "/srv".into(),
+        parameters: Parameters::default(),
         run: run_id(number),
         actor: "ann".into(),
         dedupe_key: None,
@@ -83,6 +84,7 @@ pub async fn a_job_keeps_what_it_was_given(catalog: &dyn Catalog) {
         priority: -5,
         group: Some(ConcurrencyGroup { name: "site".into(), limit: 2 }),
         timeout_ms: Some(1500),
+        parameters: Parameters::parse(["site=3", "note=it's; DROP", "day=2026-01-31", "x=0.1"]).unwrap(),
         ..new_job(1)
     };
     let id = submitted(catalog, spec.clone()).await;
@@ -114,6 +116,9 @@ pub async fn a_key_names_one_job_whatever_became_of_it(catalog: &dyn Catalog) {
     catalog.end_attempt(&lease, &Ending::Succeeded).await.unwrap();
     let third = catalog.submit_job(&again).await.unwrap();
     assert_eq!((third.job.id, third.is_new, third.job.state), (first, false, JobState::Succeeded));
+    let parameters = Parameters::parse(["n=1"]).unwrap();
+    let other = catalog.submit_job(&NewJob { parameters, ..again.clone() }).await.unwrap_err();
+    assert!(matches!(other, CatalogError::AlreadyExists { .. }), "{other}");
     let other = catalog.submit_job(&NewJob { work: "DELETE FROM a.t".into(), ..again }).await.unwrap_err();
     assert!(matches!(other, CatalogError::AlreadyExists { .. }), "{other}");
     let bob = NewJob { actor: "bob".into(), run: run_id(3), ..keyed };

@@ -30,6 +30,7 @@ pub(crate) fn run() -> RunRecord {
         state: RunState::Succeeded,
         engine_version: "0.1.0".into(),
         actor: "admin".into(),
+        parameters: causeway_model::Parameters::default(),
         started_at: "2026-05-04T03:00:01.250Z".into(),
         finished_at: Some("2026-05-04T03:00:09.500Z".into()),
     };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
-    Catalog, DatasetKind, EdgeKind, EdgeSource, LineageEdge, NewFile, NewRun, NewStep, OutputVersion, RunId, RunKind,
-    RunState, Step, StepId, StepOutcome, StepState, TableName, VersionId,
+    Catalog, DatasetKind, EdgeKind, EdgeSource, LineageEdge, NewFile, NewRun, NewStep, OutputVersion, Parameters,
+    RunId, RunKind, RunState, Step, StepId, StepOutcome, StepState, TableName, VersionId,
 };
 use causeway_openlineage::transport::FileTransport;
 use causeway_openlineage::{CatalogOutbox, Change, Delivery, EventSource, Outbox, Reader, deliver};
@@ -62,6 +62,7 @@ impl Recorded {
             pipeline_digest: None,
             engine_version: "0.1.0".into(),
             actor: "admin".into(),
+            parameters: Parameters::default(),
         };
         catalog.begin_run(&run).await.unwrap();
         Self { catalog: Arc::new(catalog), folder }

@@ -46,6 +46,9 @@ const STEP: &[Part] = &[
     part!("run": "s.id" of "step s JOIN run r ON r.id = s.run_id" where "s.state = 'succeeded'", by "r.id", [
         "r.uuid", "r.kind", "r.pipeline", "r.pipeline_digest", "r.engine_version", "r.actor", "r.started_at",
     ]),
+    // A part of its own: records from before runs had parameters cover the same as ever.
+    part!("parameters": "s.id" of "step s JOIN run r ON r.id = s.run_id"
+        where "s.state = 'succeeded' AND r.parameters <> '{}'", by "r.id", ["r.parameters"]),
     part!("input": "i.step_id" of "step_input i JOIN dataset_version v ON v.id = i.version_id \
                                    JOIN dataset d ON d.id = v.dataset_id JOIN step s ON s.id = i.step_id"
         where "s.state = 'succeeded'", by "i.position", [

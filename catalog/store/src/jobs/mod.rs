@@ -45,7 +45,7 @@ pub(crate) async fn submit(connection: &mut Connection, new: &NewJob) -> Result<
         && let Some(id) = by_key(connection, &new.actor, key).await?
     {
         let job = one(connection, id).await?;
-        if (job.spec.kind, &job.spec.work) != (new.kind, &new.work) {
+        if (job.spec.kind, &job.spec.work, &job.spec.parameters) != (new.kind, &new.work, &new.parameters) {
             return Err(already_exists("another job with the key", key));
         }
         return Ok(Submitted { job, is_new: false });
@@ -82,8 +82,8 @@ async fn insert(connection: &mut Connection, new: &NewJob) -> Result<i64> {
     connection
         .query(
             "INSERT INTO job (kind, work, base_dir, run, actor, dedupe_key, priority, group_name, group_limit, \
-             max_attempts, timeout_ms, state, turn, run_at, submitted_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'queued', $12, $13, $14) RETURNING id",
+             max_attempts, timeout_ms, state, turn, run_at, submitted_at, parameters) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'queued', $12, $13, $14, $15) RETURNING id",
         )
         .bind(new.kind.name())
         .bind(&new.work)
@@ -99,6 +99,7 @@ async fn insert(connection: &mut Connection, new: &NewJob) -> Result<i64> {
         .bind(turn(now, new.priority))
         .bind(now)
         .bind(now)
+        .bind(new.parameters.to_json().to_string())
         .fetch_scalar()
         .await
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat};
 
 use crate::connection::{Connection, Row};
 use crate::error::{Result, damaged, not_found};
-use crate::rows::word;
+use crate::rows::{parameters, word};
 
 macro_rules! select_job {
     ($rest:literal) => {
@@ -78,6 +78,7 @@ fn spec(row: &Row) -> Result<NewJob> {
         kind: word(row.get("kind")?, &JobKind::ALL, JobKind::name)?,
         work: row.get("work")?,
         base_dir: row.get("base_dir")?,
+        parameters: parameters(row)?,
         run: RunId(row.get("run")?),
         actor: row.get("actor")?,
         dedupe_key: row.get("dedupe_key")?,

@@ -1,6 +1,6 @@
 //! What needs a look inside: a full disk, readers beside a writer.
 
-use causeway_model::{Catalog, CatalogError, NewRun, RunId, RunKind};
+use causeway_model::{Catalog, CatalogError, NewRun, Parameters, RunId, RunKind};
 use tempfile::TempDir;
 
 use super::SqliteCatalog;
@@ -19,6 +19,7 @@ fn new_run(id: &str) -> NewRun {
         pipeline_digest: Some("d".repeat(2000)),
         engine_version: "0.1.0".into(),
         actor: "admin".into(),
+        parameters: Parameters::default(),
     }
 }
 

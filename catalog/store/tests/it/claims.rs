@@ -19,6 +19,7 @@ async fn submit(catalog: &dyn Catalog, group: Option<ConcurrencyGroup>) {
             kind: JobKind::Statement,
             work: "DELETE FROM a.t".into(),
             base_dir: "/".into(),
+            parameters: causeway_model::Parameters::default(),
             run: RunId(format!("run-{number}")),
             actor: "admin".into(),
             dedupe_key: None,

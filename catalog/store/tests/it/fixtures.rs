@@ -2,7 +2,7 @@
 
 use causeway_model::{
     Catalog, CatalogError, Column, DatasetKind, EdgeKind, EdgeSource, LineageEdge, NewRun, NewStep, OutputVersion,
-    RunId, RunKind, Step, StepOutcome, TableName,
+    Parameters, RunId, RunKind, Step, StepOutcome, TableName,
 };
 
 /// Runs one step that appends a version to `a.<table>`, its only column coming from the version before.
@@ -54,6 +54,7 @@ pub(crate) fn new_run(id: &RunId) -> NewRun {
         pipeline_digest: None,
         engine_version: "0.1.0".into(),
         actor: "admin".into(),
+        parameters: Parameters::default(),
     }
 }
 

@@ -96,6 +96,7 @@ fn new_job() -> NewJob {
         kind: JobKind::Statement,
         work: "DELETE FROM a.t".into(),
         base_dir: "/".into(),
+        parameters: causeway_model::Parameters::default(),
         run: RunId("job".into()),
         actor: "admin".into(),
         dedupe_key: None,

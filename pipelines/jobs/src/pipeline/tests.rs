@@ -23,7 +23,14 @@ fn statement_info(sql: &str) -> StatementInfo {
         "INSERT" => (StatementKind::Insert, after("INTO")),
         _ => (StatementKind::Query, Vec::new()),
     };
-    StatementInfo { sql: sql.to_owned(), kind, reads: after("FROM"), writes, files: Vec::new() }
+    StatementInfo {
+        sql: sql.to_owned(),
+        kind,
+        reads: after("FROM"),
+        writes,
+        files: Vec::new(),
+        parameters: BTreeSet::new(),
+    }
 }
 
 fn folder(files: &[(&str, &str)]) -> TempDir {

@@ -111,7 +111,7 @@ fn milliseconds(duration: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use causeway_model::{JobId, JobKind, NewJob, RunId};
+    use causeway_model::{JobId, JobKind, NewJob, Parameters, RunId};
 
     use super::*;
 
@@ -120,6 +120,7 @@ mod tests {
             kind: JobKind::Statement,
             work: "DELETE FROM a.t".to_owned(),
             base_dir: "/".to_owned(),
+            parameters: Parameters::default(),
             run: RunId("r".to_owned()),
             actor: "admin".to_owned(),
             dedupe_key: None,

@@ -73,7 +73,13 @@ async fn statement(shared: &Shared, job: &Job, cancel: Cancel) -> Result<Done> {
         name: STEP.to_owned(),
         sql: job.spec.work.clone(),
         force: false,
-        context: StatementContext { cancel, base_dir, user: user(job), ..StatementContext::default() },
+        context: StatementContext {
+            cancel,
+            base_dir,
+            user: user(job),
+            parameters: job.spec.parameters.clone(),
+            ..StatementContext::default()
+        },
     };
     Box::pin(engine.run_step(&request)).await?;
     Ok(Done::Succeeded)
@@ -98,6 +104,7 @@ async fn open_run(shared: &Shared, job: &Job) -> Result<()> {
         pipeline_digest: None,
         engine_version: shared.engine.config().version.clone(),
         actor: job.spec.actor.clone(),
+        parameters: job.spec.parameters.clone(),
     };
     match catalog.begin_run(&new).await {
         Err(CatalogError::AlreadyExists { .. }) => Ok(catalog.resume_run(&job.spec.run).await?),
@@ -113,6 +120,7 @@ async fn pipeline(shared: &Shared, job: &Job, cancel: Cancel) -> Result<Done> {
     let runner = Runner::new(shared.engine.clone(), &shared.state_dir)
         .with_user(user(job))
         .with_cancel(cancel)
+        .with_parameters(job.spec.parameters.clone())
         .with_run(job.spec.run.clone());
     let summary = Box::pin(runner.run(&pipeline)).await?;
     Ok(match summary.outcome {

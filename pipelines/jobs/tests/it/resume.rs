@@ -6,7 +6,7 @@ use causeway_core::Cancel;
 use causeway_jobs::StepStatus::{Cancelled, DoneBefore, Failed, NotStarted, Succeeded};
 use causeway_jobs::{RunEvent, RunOutcome};
 use causeway_lake::Marker;
-use causeway_model::{NewRun, NewStep, RunId, RunKind, RunState, StepState};
+use causeway_model::{NewRun, NewStep, Parameters, RunId, RunKind, RunState, StepState};
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
@@ -183,6 +183,7 @@ async fn interrupted_insert_by(lab: &Lab, pipeline: Option<&str>, actor: &str) -
         pipeline_digest: pipeline.map(|_| "another".to_owned()),
         engine_version: "test".to_owned(),
         actor: actor.to_owned(),
+        parameters: Parameters::default(),
     };
     lab.catalog().begin_run(&new).await.unwrap();
     let step = NewStep {

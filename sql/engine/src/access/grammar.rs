@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 
 use crate::api::StatementKind;
 use crate::error::{EngineError, ErrorKind, Result};
+use crate::parameters::refuse_kept;
 use crate::parse::{normalize, table_name};
 
 /// A change of who may do what, as written.
@@ -191,6 +192,7 @@ pub(crate) fn create_policy(policy: &CreatePolicy) -> Result<AccessStatement> {
         return Err(EngineError::new(ErrorKind::Unsupported, "a policy says which rows are shown")
             .with_hint("CREATE POLICY name ON schema.table [AS RESTRICTIVE] TO role USING (condition)"));
     };
+    refuse_kept(condition, "a policy")?;
     let mut changes = Vec::new();
     for grantee in grantees(policy.to.as_deref())? {
         changes.push(AccessChange::AddPolicy(RowPolicy {

@@ -11,9 +11,12 @@ use causeway_model::{
     Column, DatasetPolicy, DatasetVersion, EdgeKind, EdgeSource, IngestedFile, LineageEdge, NewFile, Privilege,
     Securable, StepOutcome, TableName,
 };
+use datafusion::sql::sqlparser::ast::Expr;
 
 use crate::api::ProgressEvent;
+use crate::call::at;
 use crate::error::{EngineError, ErrorKind, Result};
+use crate::parameters::{bind, constant_text};
 use crate::parse::{CopyInto, DEFAULT_SCHEMA};
 
 use super::outcome::{Described, kept_edges, output_version};
@@ -22,6 +25,13 @@ use super::{Change, Done, Prepared, Task};
 
 /// The key under which the file stands among the inputs.
 const FILE: &str = "file";
+
+/// `COPY INTO` with its values.
+struct Loading {
+    table: TableName,
+    path: String,
+    options: Vec<(String, String)>,
+}
 
 /// A file on its way into a table.
 pub(super) struct Load {
@@ -37,6 +47,7 @@ impl Change<'_> {
     pub(super) async fn copy_into(&self, copy: &CopyInto) -> Result<Prepared> {
         self.guard.require_files()?;
         self.may_load(&copy.table).await?;
+        let copy = &self.bound(copy)?;
         let options = Options::read(copy)?;
         let base_dir = self.engine.base_dir(&self.request.context);
         let path = self.engine.readable(&copy.path, base_dir)?;
@@ -94,6 +105,23 @@ impl Change<'_> {
         })
     }
 
+    /// Returns the statement with the values of its parameters.
+    fn bound(&self, copy: &CopyInto) -> Result<Loading> {
+        let text = |expr: &Expr| {
+            let mut bound = expr.clone();
+            bind(&mut bound, &self.request.context.parameters)?;
+            constant_text(&bound).ok_or_else(|| {
+                at(
+                    expr,
+                    EngineError::new(ErrorKind::Plan, "COPY INTO takes texts: FROM 'file.csv' WITH (mode => 'append')"),
+                )
+                .with_hint("texts, numbers and days may be joined: 'in/' || :run_date || '.csv'")
+            })
+        };
+        let options = copy.options.iter().map(|(name, value)| Ok((name.clone(), text(value)?)));
+        Ok(Loading { table: copy.table.clone(), path: text(&copy.path)?, options: options.collect::<Result<_>>()? })
+    }
+
     /// A load adds to its table, or makes it, and its quarantine.
     async fn may_load(&self, table: &TableName) -> Result<()> {
         let schema = Securable::Schema(table.schema.clone());
@@ -137,7 +165,7 @@ struct Options {
 }
 
 impl Options {
-    fn read(copy: &CopyInto) -> Result<Self> {
+    fn read(copy: &Loading) -> Result<Self> {
         let mut options = Self { contract: None, mode: Mode::Append };
         for (name, value) in &copy.options {
             match (name.as_str(), value.as_str()) {

@@ -55,7 +55,7 @@ impl Change<'_> {
         self.guard.require(Privilege::Create, &Securable::Schema("file".to_owned()))?;
         let format = Format::of(copy)?;
         let mut query = copy_source(copy)?;
-        let references = prepare(&mut query)?;
+        let references = prepare(&mut query, self.parameters())?;
         let resolved = self.resolve(&references, pinned).await?;
         self.guard.require_unprotected(resolved.protected.as_ref(), "copied to files")?;
         let base_dir = self.engine.base_dir(&self.request.context);

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::access::denied;
 use crate::call::prepare;
 use crate::error::{EngineError, ErrorKind, Result};
+use crate::parameters::refuse_kept;
 use crate::parse::{CreateMode, DEFAULT_SCHEMA};
 use crate::session::PlanningContext;
 
@@ -65,8 +66,9 @@ impl Change<'_> {
                 }
             }
         }
+        refuse_kept(query, "a view")?;
         let mut prepared_query = Box::new(query.clone());
-        let references = prepare(&mut prepared_query)?;
+        let references = prepare(&mut prepared_query, self.parameters())?;
         let resolved = self.resolve(&references, &[]).await?;
         let planned = self.engine.plan(&self.state, &resolved, prepared_query, Box::new(Ok), true).await?;
         let inputs = resolved.register_files(self.engine).await?;

@@ -25,7 +25,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use causeway_lake::{Commit, Marker};
-use causeway_model::{DatasetId, DatasetVersion, NewStep, Step, StepId, StepOutcome, StepState, TableName, VersionId};
+use causeway_model::{
+    DatasetId, DatasetVersion, NewStep, Parameters, Step, StepId, StepOutcome, StepState, TableName, VersionId,
+};
 use datafusion::execution::session_state::SessionState;
 use sha2::{Digest, Sha256};
 
@@ -121,6 +123,11 @@ impl Change<'_> {
         self.parsed.statement.kind()
     }
 
+    /// Returns the values of the statement's parameters.
+    fn parameters(&self) -> Option<&Parameters> {
+        Some(&self.request.context.parameters)
+    }
+
     /// Returns the name of this step's commit in the lake, the same for every attempt.
     fn marker(&self) -> Marker {
         Marker(format!("causeway/{}/{}", self.request.run, self.request.name))
@@ -206,6 +213,11 @@ impl Change<'_> {
         }
         for dependency in &prepared.depends_on {
             digest.update(format!("\0{dependency}"));
+        }
+        for name in &self.parsed.parameters {
+            if let Some(value) = self.request.context.parameters.get(name) {
+                digest.update(format!("\0:{name} {}={value}", value.parameter_type()));
+            }
         }
         hex::encode(digest.finalize())
     }

@@ -127,9 +127,9 @@ impl Change<'_> {
         rewritten: Option<Rewritten>,
     ) -> Result<Prepared> {
         let mut query = Box::new(query.clone());
-        let mut references = prepare(&mut query)?;
+        let mut references = prepare(&mut query, self.parameters())?;
         if let Some(rewritten) = &rewritten {
-            references.extend(prepare(&mut rewritten.changed.clone())?);
+            references.extend(prepare(&mut rewritten.changed.clone(), self.parameters())?);
         }
         let resolved = self.resolve(&references, pinned).await?;
         if matches!(how, How::Replace | How::Change(..))
@@ -159,7 +159,7 @@ impl Change<'_> {
     /// Runs a query that returns few rows and returns its first value, if it has a row.
     async fn scalar(&self, query: &Query, resolved: &Arc<Resolved>) -> Result<Option<i64>> {
         let mut query = Box::new(query.clone());
-        let _: References = prepare(&mut query)?;
+        let _: References = prepare(&mut query, self.parameters())?;
         let planned = self.engine.plan(&self.state, resolved, query, Box::new(Ok), false).await?;
         let stream = execute_stream(planned.physical, Arc::new(TaskContext::from(self.state.as_ref())))?;
         let batches: Vec<_> = stream.try_collect().await?;
