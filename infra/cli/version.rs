@@ -15,7 +15,8 @@ pub(crate) fn version(app: &App) -> Result<Exit, Failure> {
     let text = if app.terminal.json {
         json!({"name": "causeway", "version": VERSION, "operators": causeway_all::operators().count()}).to_string()
     } else {
-        format!("causeway {VERSION}")
+        let armed = if causeway_failpoints::ARMED { ", with failpoints: for tests only" } else { "" };
+        format!("causeway {VERSION}{armed}")
     };
     print(&format!("{text}\n"))?;
     Ok(Exit::Ok)

@@ -14,12 +14,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("causeway-survival", &["causeway-core", "causeway-numerics"]),
     ("causeway-all", &["causeway-core", "causeway-survival"]),
     ("causeway-features", &[]),
+    ("causeway-failpoints", &[]),
     ("causeway-cluster", &[]),
     ("causeway-audit", &[]),
     ("causeway-model", &["causeway-audit"]),
     ("causeway-store", &["causeway-audit", "causeway-model"]),
     ("causeway-openlineage", &["causeway-model"]),
-    ("causeway-lake", &["causeway-features"]),
+    ("causeway-lake", &["causeway-failpoints", "causeway-features"]),
     ("causeway-ingest", &["causeway-lake", "causeway-model"]),
     (
         "causeway-engine",
@@ -27,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "causeway-all",
             "causeway-audit",
             "causeway-core",
+            "causeway-failpoints",
             "causeway-ingest",
             "causeway-lake",
             "causeway-model",
@@ -44,7 +46,17 @@ const ARROWS: &[(&str, &[&str])] = &[
             "causeway-openlineage",
         ],
     ),
-    ("causeway-jobs", &["causeway-core", "causeway-engine", "causeway-lake", "causeway-model", "causeway-openlineage"]),
+    (
+        "causeway-jobs",
+        &[
+            "causeway-core",
+            "causeway-engine",
+            "causeway-failpoints",
+            "causeway-lake",
+            "causeway-model",
+            "causeway-openlineage",
+        ],
+    ),
     ("causeway-runtime", &["causeway-features"]),
     (
         "causeway",
@@ -53,6 +65,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "causeway-audit",
             "causeway-core",
             "causeway-engine",
+            "causeway-failpoints",
             "causeway-ingest",
             "causeway-jobs",
             "causeway-lake",
@@ -121,6 +134,24 @@ fn reserved_dependencies_stay_in_their_room() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_shipped_has_no_failpoints() {
+    let armed = |flags: &[&str]| {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let mut tree = Command::new(cargo);
+        tree.args(["tree", "--offline", "--package", "causeway", "--edges", "normal", "--format", "{p} {f}"])
+            .args(flags);
+        let output = tree.current_dir(repository("")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .lines()
+            .any(|line| line.contains("causeway-failpoints") && line.ends_with(" armed"))
+    };
+    assert!(!armed(&[]), "the features of a plain build arm the failpoints");
+    assert!(armed(&["--features", "failpoints"]), "the feature is not found where it is asked for");
 }
 
 #[test]

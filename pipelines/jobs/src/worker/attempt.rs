@@ -39,12 +39,15 @@ impl Attempt {
         let (id, attempt) = (self.job.id.0, self.lease.attempt);
         tracing::info!(job = id, attempt, run_id = %self.job.spec.run, "job started");
         (self.shared.events)(WorkerEvent::Started(Box::new(self.job.clone())));
+        causeway_failpoints::at("claimed");
         let (shared, job, cancel) = (Arc::clone(&self.shared), self.job.clone(), self.flags.cancel.clone());
         // In a task of its own, so that a panic ends the task.
         let work = tokio::spawn(async move { Box::pin(execute(&shared, &job, cancel)).await });
         let done = work.await.unwrap_or_else(|error| Done::Failed(panicked(&error)));
+        causeway_failpoints::at("work_done");
         let ending = ending(done, self.flags.why(), &self.job);
         let state = self.write(&ending).await;
+        causeway_failpoints::at("after_done");
         self.shared.heart.release(self.job.id);
         match state {
             Some(state) => {
