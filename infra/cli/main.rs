@@ -38,6 +38,8 @@ mod terminal;
 mod tree;
 mod version;
 
+use std::io::Write as _;
+use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -51,6 +53,7 @@ use crate::exit::Exit;
 const STACK_BYTES: usize = 64 << 20;
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(tell_of_panic));
     let arguments = Arguments::parse();
     let worker = std::thread::Builder::new().name("causeway".to_owned()).stack_size(STACK_BYTES);
     let exit = match worker.spawn(move || answer(&arguments)).map(std::thread::JoinHandle::join) {
@@ -59,6 +62,13 @@ fn main() -> ExitCode {
         Ok(Err(_)) | Err(_) => Exit::Failed,
     };
     exit.into()
+}
+
+/// Says where a panic happened. Its own words may hold a value of a row.
+fn tell_of_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    // Without standard error there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "causeway panicked at {place}; this is a bug, please report it");
 }
 
 fn answer(arguments: &Arguments) -> Exit {

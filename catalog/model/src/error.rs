@@ -56,6 +56,9 @@ pub enum CatalogError {
     /// Another process holds the catalog; trying again will help.
     #[error("the catalog is busy: {0}")]
     Busy(String),
+    /// The catalog's disk is full; nothing of the call was recorded. The operator frees space.
+    #[error("the catalog cannot grow: {0}")]
+    Full(String),
     /// The database refused or is not there.
     #[error("catalog: {0}")]
     Backend(String),
@@ -67,7 +70,7 @@ pub enum CatalogError {
 impl CatalogError {
     /// Returns true if the same call may succeed when tried again.
     pub fn retryable(&self) -> bool {
-        matches!(self, Self::Busy(_))
+        matches!(self, Self::Busy(_) | Self::Full(_))
     }
 
     /// Returns the code of the error's page in the docs.
@@ -82,6 +85,7 @@ impl CatalogError {
             Self::Damaged(_) => "CW0407",
             Self::Invalid(_) => "CW0408",
             Self::LeaseLost { .. } => "CW0409",
+            Self::Full(_) => "CW0411",
         }
     }
 }

@@ -83,6 +83,7 @@ pub(crate) fn located(error: CatalogError, place: &str) -> CatalogError {
         CatalogError::Damaged(message) => CatalogError::Damaged(at(message)),
         CatalogError::Invalid(message) => CatalogError::Invalid(at(message)),
         CatalogError::Busy(message) => CatalogError::Busy(at(message)),
+        CatalogError::Full(message) => CatalogError::Full(at(message)),
         other => other,
     }
 }

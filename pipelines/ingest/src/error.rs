@@ -141,6 +141,12 @@ pub enum IngestError {
     /// The lake refused or is not there.
     #[error(transparent)]
     Lake(#[from] causeway_lake::LakeError),
+    /// A thread panicked: our bug.
+    #[error("internal error while loading `{file}`: a reading thread panicked; please report it")]
+    Panicked {
+        /// The file.
+        file: String,
+    },
     /// A state that should not arise: our bug.
     #[error("internal error while loading `{file}`: {problem}; please report it")]
     Internal {
@@ -184,7 +190,7 @@ impl IngestError {
             Self::Cancelled { .. } => "CW0513",
             Self::Io { .. } => "CW0514",
             Self::Lake(error) => error.code(),
-            Self::Internal { .. } => "CW0515",
+            Self::Internal { .. } | Self::Panicked { .. } => "CW0515",
         }
     }
 

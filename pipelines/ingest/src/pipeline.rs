@@ -84,7 +84,7 @@ impl Pass {
     }
 
     fn join(&self, thread: ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
-        thread.join().unwrap_or_else(|_| Err(self.internal("a reading thread panicked")))
+        thread.join().unwrap_or_else(|_| Err(IngestError::Panicked { file: self.names.file.clone() }))
     }
 
     fn internal(&self, problem: &str) -> IngestError {

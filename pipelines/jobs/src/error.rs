@@ -147,6 +147,15 @@ impl JobsError {
         }
     }
 
+    /// Returns true if code panicked, which is our bug.
+    pub fn panicked(&self) -> bool {
+        match self {
+            Self::Panicked => true,
+            Self::Statement { source, .. } | Self::Engine(source) => source.panicked(),
+            _ => false,
+        }
+    }
+
     /// Returns how to fix it, if there is more to say than the message does.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -390,8 +390,9 @@ impl StepSummary {
     fn refuse(&mut self, error: &JobsError, cancelled: bool) {
         self.status = if cancelled { StepStatus::Cancelled } else { StepStatus::Failed };
         let code = error.code().to_owned();
-        let retryable = error.retryable();
-        self.error.get_or_insert_with(|| StepError { code, message: error.to_string(), hint: error.hint(), retryable });
+        let (message, hint) = (error.to_string(), error.hint());
+        let (retryable, panicked) = (error.retryable(), error.panicked());
+        self.error.get_or_insert(StepError { code, message, hint, retryable, panicked });
     }
 }
 

@@ -54,6 +54,9 @@ pub struct StepError {
     /// True if the step may succeed when it is run again.
     #[serde(skip)]
     pub retryable: bool,
+    /// True if the step panicked, which is our bug.
+    #[serde(skip)]
+    pub panicked: bool,
 }
 
 /// A check of a step.

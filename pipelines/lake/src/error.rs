@@ -1,6 +1,10 @@
 //! What can go wrong in the lake, by what the caller can do about it.
 
+use std::error::Error;
+use std::io;
+
 use datafusion::error::DataFusionError;
+use tokio::task::JoinError;
 
 /// The result of a lake call.
 pub type Result<T, E = LakeError> = std::result::Result<T, E>;
@@ -137,19 +141,28 @@ pub enum LakeError {
         /// The store's error.
         source: object_store::Error,
     },
+    /// The store's disk is full. Nothing of this call is visible; the operator frees space.
+    #[error("the disk of the lake is full ({operation}); nothing was committed; free space, then run it again")]
+    Full {
+        /// What the lake was doing.
+        operation: &'static str,
+    },
     /// The rows to write could not be produced, or the predicate not be evaluated.
     #[error(transparent)]
     Rows(#[from] DataFusionError),
     /// A part of the lake stopped unexpectedly.
     #[error("internal error of the lake: {0}")]
     Internal(String),
+    /// A part of the lake, or what makes the rows to write, panicked: our bug.
+    #[error("internal error of the lake: {0} panicked; please report the statement")]
+    Panicked(&'static str),
 }
 
 impl LakeError {
     /// Returns true if the same call may succeed when made again.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Conflict { .. } | Self::Fenced { .. } => true,
+            Self::Conflict { .. } | Self::Fenced { .. } | Self::Full { .. } => true,
             // What is left of `Generic` after the store's own retries are time-outs and 5xx answers.
             Self::Store { source, .. } => {
                 matches!(source, object_store::Error::Generic { .. } | object_store::Error::JoinError { .. })
@@ -178,7 +191,8 @@ impl LakeError {
             Self::Damaged { .. } => "CW0315",
             Self::Store { .. } => "CW0316",
             Self::Rows(_) => "CW0317",
-            Self::Internal(_) => "CW0318",
+            Self::Internal(_) | Self::Panicked(_) => "CW0318",
+            Self::Full { .. } => "CW0319",
         }
     }
 
@@ -188,6 +202,50 @@ impl LakeError {
 
     /// Wraps a store error with what the lake was doing.
     pub(crate) fn store(operation: &'static str) -> impl Fn(object_store::Error) -> Self {
-        move |source| Self::Store { operation, source }
+        move |source| match is_disk_full(&source) {
+            true => Self::Full { operation },
+            false => Self::Store { operation, source },
+        }
+    }
+
+    /// Says of a task that ended before its work that it did; a panic's words may hold a value of a row.
+    pub(crate) fn ended(what: &'static str) -> impl Fn(JoinError) -> Self {
+        move |error| match error.is_panic() {
+            true => Self::Panicked(what),
+            false => Self::Internal(format!("{what} was stopped")),
+        }
+    }
+}
+
+/// Returns true if a full disk, or a used-up quota, is behind an error.
+pub fn is_disk_full(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            // What an error of the system wraps is no source of it.
+            let wraps = error.get_ref().is_some_and(|inner| is_disk_full(inner));
+            if wraps || matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+                return true;
+            }
+        }
+        next = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_found_behind_what_wraps_it() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let generic = |error| object_store::Error::Generic { store: "local", source: Box::new(error) };
+        assert!(is_disk_full(&full()));
+        assert!(is_disk_full(&DataFusionError::IoError(full())));
+        assert!(is_disk_full(&generic(io::Error::other(generic(full())))));
+        assert!(!is_disk_full(&generic(io::Error::other("no space in this text"))));
+        let error = LakeError::store("write")(generic(full()));
+        assert!(error.code() == "CW0319" && error.retryable(), "{error}");
     }
 }

@@ -57,7 +57,7 @@ mod types;
 mod write;
 
 pub use erase::{Erasure, ErasureEvidence, Evidence, SearchedObject};
-pub use error::{LakeError, Result};
+pub use error::{LakeError, Result, is_disk_full};
 pub use housekeeping::Orphans;
 pub use lake::Lake;
 pub use snapshot::Snapshot;

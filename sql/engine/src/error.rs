@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use causeway_core::OperatorError;
 use causeway_ingest::IngestError;
-use causeway_lake::LakeError;
+use causeway_lake::{LakeError, is_disk_full};
 use causeway_model::CatalogError;
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
@@ -33,6 +33,7 @@ pub struct EngineError {
     position: Option<Position>,
     foreign_code: Option<&'static str>,
     retryable: bool,
+    panicked: bool,
 }
 
 /// What the reader of an error can do about it.
@@ -62,6 +63,8 @@ pub enum ErrorKind {
     Data,
     /// The memory limit is reached: raise it or reduce the input.
     Memory,
+    /// The disk that the statement spills or writes to is full: free space.
+    DiskFull,
     /// The time limit is reached.
     Timeout,
     /// The owner cancelled it.
@@ -90,6 +93,7 @@ impl ErrorKind {
             Self::Timeout => "CW0203",
             Self::Cancelled => "CW0204",
             Self::Storage => "CW0205",
+            Self::DiskFull => "CW0206",
             Self::Internal => "CW0299",
         }
     }
@@ -98,7 +102,27 @@ impl ErrorKind {
 impl EngineError {
     /// Makes an error of a kind.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, position: None, foreign_code: None, retryable: false }
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+            position: None,
+            foreign_code: None,
+            retryable: false,
+            panicked: false,
+        }
+    }
+
+    /// Makes the error of work that panicked; the panic's own words may hold a value of a row.
+    pub(crate) fn of_panic(what: &str) -> Self {
+        let error = Self::new(ErrorKind::Internal, format!("{what} panicked"));
+        Self { panicked: true, ..error.with_hint("this is a bug; please report the statement") }
+    }
+
+    fn disk_full() -> Self {
+        let message = "the disk that the statement spills or writes to is full; nothing was committed";
+        let error = Self { retryable: true, ..Self::new(ErrorKind::DiskFull, message) };
+        error.with_hint("free space, or name another folder as limits.spill_dir")
     }
 
     /// Adds what to do about it.
@@ -149,6 +173,11 @@ impl EngineError {
         self.retryable
     }
 
+    /// Returns true if code panicked, which is our bug.
+    pub fn panicked(&self) -> bool {
+        self.panicked
+    }
+
     fn foreign(message: String, code: &'static str, retryable: bool) -> Self {
         Self { foreign_code: Some(code), retryable, ..Self::new(ErrorKind::Storage, message) }
     }
@@ -177,7 +206,8 @@ impl From<&LakeError> for EngineError {
         if let LakeError::Rows(rows) = error {
             return Self::from(rows);
         }
-        Self::foreign(error.to_string(), error.code(), error.retryable())
+        let panicked = matches!(error, LakeError::Panicked(_));
+        Self { panicked, ..Self::foreign(error.to_string(), error.code(), error.retryable()) }
     }
 }
 
@@ -186,7 +216,8 @@ impl From<IngestError> for EngineError {
         if let IngestError::Lake(lake) = &error {
             return Self::from(lake);
         }
-        Self::foreign(error.to_string(), error.code(), error.retryable())
+        let panicked = matches!(error, IngestError::Panicked { .. });
+        Self { panicked, ..Self::foreign(error.to_string(), error.code(), error.retryable()) }
     }
 }
 
@@ -237,6 +268,9 @@ fn root(error: &DataFusionError) -> &DataFusionError {
 
 impl From<&DataFusionError> for EngineError {
     fn from(error: &DataFusionError) -> Self {
+        if is_disk_full(error) {
+            return Self::disk_full();
+        }
         let mut translated = translate(error);
         if let Some(span) = error.diagnostic().and_then(|diagnostic| diagnostic.span) {
             translated = translated.at(span.start.line, span.start.column);
@@ -272,6 +306,7 @@ fn translate(error: &DataFusionError) -> EngineError {
         DataFusionError::NotImplemented(message) => EngineError::new(ErrorKind::Unsupported, message.clone()),
         DataFusionError::Configuration(message) => EngineError::new(ErrorKind::Plan, message.clone()),
         DataFusionError::Execution(message) => unfit(message),
+        DataFusionError::ExecutionJoin(inner) if inner.is_panic() => EngineError::of_panic("a part of the statement"),
         DataFusionError::IoError(inner) => EngineError::foreign(inner.kind().to_string(), "CW0205", true),
         DataFusionError::ObjectStore(inner) => translate_object_store(inner),
         other => internal(other),
@@ -419,6 +454,25 @@ mod tests {
             let error = EngineError::from(DataFusionError::Execution(message.to_owned()));
             assert_eq!(error.to_string() == message, shown, "{error}");
         }
+    }
+
+    #[test]
+    fn a_full_disk_has_a_code_of_its_own() {
+        let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+        for error in [
+            DataFusionError::IoError(full()),
+            DataFusionError::from(ArrowError::IoError("while spilling".to_owned(), full())),
+        ] {
+            let error = EngineError::from(error.context("sorting"));
+            assert!(error.code() == "CW0206" && error.retryable(), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_known_as_one_and_its_words_are_kept_back() {
+        let task = tokio::spawn(async { assert_eq!(1, 2, "patient P-0173") });
+        let error = EngineError::from(DataFusionError::ExecutionJoin(Box::new(task.await.unwrap_err())));
+        assert!(error.panicked() && !error.to_string().contains("P-0173"), "{error}");
     }
 
     #[test]

@@ -191,15 +191,14 @@ impl Work {
         let operator = Arc::clone(&exec.operator);
         let name = exec.factory.spec().name;
         let task = tokio::task::spawn_blocking(move || {
-            catch_unwind(AssertUnwindSafe(|| operator.run(relations, &mut run_context))).unwrap_or_else(|_| {
-                Err(OperatorError::Internal {
-                    operator: name,
-                    problem: "it panicked; please report the call".to_owned(),
-                })
-            })
+            catch_unwind(AssertUnwindSafe(|| {
+                causeway_failpoints::at("operator");
+                operator.run(relations, &mut run_context)
+            }))
         });
         let output = task.await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?;
-        let output = output.map_err(|error| inputs.cause(error))?;
+        let panicked = |_| EngineError::of_panic(&format!("operator `{name}`")).into_datafusion();
+        let output = output.map_err(panicked)?.map_err(|error| inputs.cause(error))?;
         running.record(exec.used(&output));
         drop(stop);
         Ok(output.batches)

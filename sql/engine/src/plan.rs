@@ -30,6 +30,7 @@ impl Planned {
     /// Analyses, optimises and plans. Lineage is read from the analysed plan, before the optimiser
     /// moves anything.
     pub(crate) fn new(state: &SessionState, plan: LogicalPlan, with_lineage: bool, handle: &Handle) -> Result<Self> {
+        causeway_failpoints::at("planner");
         let analysed = state
             .analyzer()
             .execute_and_check(plan, state.config_options(), |_, _| {})
@@ -60,10 +61,7 @@ pub(crate) async fn on_big_stack<T: Send + 'static>(work: impl FnOnce() -> Resul
         // Whoever asked may have gone.
         let _: std::result::Result<(), _> = sender.send(work());
     }))?;
-    receiver.await.unwrap_or_else(|_| {
-        Err(EngineError::new(ErrorKind::Internal, "the planner panicked")
-            .with_hint("this is a bug; please report the statement"))
-    })
+    receiver.await.unwrap_or_else(|_| Err(EngineError::of_panic("the planner")))
 }
 
 /// The planning threads. One that has nothing to do waits for the next statement: a new thread costs
@@ -130,7 +128,7 @@ mod tests {
     async fn a_panic_is_an_error_and_the_thread_lives_on() {
         for _ in 0..10 {
             let panicked = on_big_stack::<()>(|| std::panic::resume_unwind(Box::new("a planner's bug"))).await;
-            assert_eq!(panicked.unwrap_err().kind(), ErrorKind::Internal);
+            assert!(panicked.unwrap_err().panicked());
             assert_eq!(on_big_stack(|| Ok(7)).await.unwrap(), 7);
         }
     }

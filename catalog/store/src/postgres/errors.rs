@@ -14,7 +14,7 @@ pub(crate) fn translate(code: &str, message: &str) -> CatalogError {
         )),
         "25006" => CatalogError::Backend("the server takes no writes (a standby?); name the primary".into()),
         "22021" => CatalogError::Invalid("a text with a NUL character cannot be stored".into()),
-        "53100" => CatalogError::Backend(
+        "53100" => CatalogError::Full(
             "the server's disk is full; nothing of this call was recorded; free space, try again".into(),
         ),
         "53300" => CatalogError::Busy(
@@ -61,10 +61,10 @@ mod tests {
 
     #[test]
     fn what_passes_is_worth_another_try() {
-        for code in ["55P03", "40001", "40P01", "57014", "53300", "57P01", "57P03", "08006"] {
+        for code in ["55P03", "40001", "40P01", "57014", "53300", "57P01", "57P03", "08006", "53100"] {
             assert!(translate(code, "").retryable(), "{code}");
         }
-        for code in ["28P01", "3D000", "42501", "53100", "25006", "42P01"] {
+        for code in ["28P01", "3D000", "42501", "25006", "42P01"] {
             assert!(!translate(code, "").retryable(), "{code}");
         }
     }

@@ -133,7 +133,7 @@ impl Backend for Postgres {
 
     fn locate(&self, error: CatalogError) -> CatalogError {
         match error {
-            CatalogError::Backend(_) | CatalogError::Busy(_) => located(error, &self.place),
+            CatalogError::Backend(_) | CatalogError::Busy(_) | CatalogError::Full(_) => located(error, &self.place),
             other => other,
         }
     }

@@ -11,20 +11,24 @@ pub(crate) fn translate(code: i32, message: &str) -> CatalogError {
         8 => CatalogError::Backend(
             "it cannot be written: the file or its folder is read-only; give this user write permission".into(),
         ),
+        // IOERR_SHMSIZE: the index of the log cannot grow
+        10 if code == 4874 => full(),
         // IOERR
         10 => CatalogError::Backend(format!("reading or writing its file failed ({message}); check the disk")),
         // CORRUPT, NOTADB
         11 | 26 => CatalogError::Damaged(format!("{message}; restore the file from a backup")),
         // FULL
-        13 => {
-            CatalogError::Backend("the disk is full; nothing of this call was recorded; free space, try again".into())
-        }
+        13 => full(),
         // CANTOPEN
         14 => CatalogError::Backend(
             "its file cannot be opened or made; check that the folder exists and this user may write to it".into(),
         ),
         _ => CatalogError::Backend(format!("{message} (SQLite {code})")),
     }
+}
+
+fn full() -> CatalogError {
+    CatalogError::Full("the disk is full; nothing of this call was recorded; free space, try again".into())
 }
 
 #[cfg(test)]
@@ -40,9 +44,11 @@ mod tests {
 
     #[test]
     fn a_full_disk_says_so() {
-        let error = translate(13, "database or disk is full");
-        assert!(error.to_string().contains("disk is full"), "{error}");
-        assert!(!error.retryable());
+        for code in [13, 4874] {
+            let error = translate(code, "database or disk is full");
+            assert!(error.to_string().contains("disk is full"), "{error}");
+            assert!(error.retryable() && error.code() == "CW0411", "{code}");
+        }
     }
 
     #[test]

@@ -397,6 +397,10 @@ fn modified(path: &std::path::Path) -> Option<SystemTime> {
 async fn blocking<T: Send + 'static>(file: &str, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let outcome = tokio::task::spawn_blocking(work).await;
     outcome.unwrap_or_else(|error| {
-        Err(IngestError::Internal { file: file.to_owned(), problem: format!("a reading task ended: {error}") })
+        let file = file.to_owned();
+        Err(match error.is_panic() {
+            true => IngestError::Panicked { file },
+            false => IngestError::Internal { file, problem: "a reading task was stopped".to_owned() },
+        })
     })
 }

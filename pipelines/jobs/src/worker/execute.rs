@@ -39,18 +39,23 @@ impl Fault {
 
 /// Does the work of a job, or what is left of it.
 pub(super) async fn execute(shared: &Shared, job: &Job, cancel: Cancel) -> Done {
+    causeway_failpoints::at("work");
     let done = match job.spec.kind {
         JobKind::Statement => statement(shared, job, cancel).await,
         JobKind::Pipeline => pipeline(shared, job, cancel).await,
     };
     done.unwrap_or_else(|error| match error {
         JobsError::Locked { .. } => Done::InUse,
-        error => Done::Failed(Fault::new(class(error.retryable()), &error)),
+        error => Done::Failed(Fault::new(class(error.retryable(), error.panicked()), &error)),
     })
 }
 
-fn class(retryable: bool) -> ErrorClass {
-    if retryable { ErrorClass::Transient } else { ErrorClass::Permanent }
+fn class(retryable: bool, panicked: bool) -> ErrorClass {
+    match retryable {
+        _ if panicked => ErrorClass::Panic,
+        true => ErrorClass::Transient,
+        false => ErrorClass::Permanent,
+    }
 }
 
 /// Returns the user whose rights hold; the embedded mode's admin has no name as a user.
@@ -134,7 +139,7 @@ fn first_fault(summary: &RunSummary) -> Fault {
     let failed = summary.steps.iter().find_map(|step| Some((&step.name, step.error.as_ref()?)));
     match failed {
         Some((step, error)) => Fault {
-            class: class(error.retryable),
+            class: class(error.retryable, error.panicked),
             code: error.code.clone(),
             error: format!("step {step}: {}", error.message),
         },

@@ -71,7 +71,7 @@ impl Table {
         });
         let (hits, bytes, sha256) = searching
             .await
-            .map_err(|error| LakeError::Internal(error.to_string()))?
+            .map_err(LakeError::ended("the search"))?
             .map_err(|_| LakeError::damaged(&self.log.location, format!("`{path}` cannot be decoded")))?;
         Ok(SearchedObject { path, bytes, sha256, hits })
     }

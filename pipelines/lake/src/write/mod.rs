@@ -77,8 +77,9 @@ impl Destination {
     /// Writes all partitions; on failure nothing is left behind.
     pub(crate) async fn write(self: &Arc<Self>, partitions: Vec<SendableRecordBatchStream>) -> Result<Written> {
         let written = self.try_write(partitions).await;
-        if written.is_err() {
-            self.discard().await;
+        match &written {
+            Ok(_) => causeway_failpoints::at("file_written"),
+            Err(_) => self.discard().await,
         }
         written
     }
@@ -102,7 +103,7 @@ impl Destination {
         }
         let mut parts = Vec::new();
         while let Some(ended) = tasks.join_next().await {
-            parts.push(ended.map_err(|error| LakeError::Internal(error.to_string()))??);
+            parts.push(ended.map_err(LakeError::ended("what makes the rows"))??);
         }
         parts.sort_by_key(|(index, _)| *index);
         self.gather(parts.into_iter().map(|(_, part)| part)).await
@@ -125,6 +126,7 @@ impl Destination {
     }
 
     async fn write_partition(&self, partition: SendableRecordBatchStream) -> Result<Part> {
+        causeway_failpoints::at("rows");
         let location = Arc::clone(&self.log.location);
         let mut rows = partition
             .map_err(LakeError::from)
@@ -156,7 +158,7 @@ impl Destination {
             Ok(())
         };
         let ((), files) = tokio::try_join!(feed, self.upload(pieces))?;
-        encoding.await.map_err(|error| LakeError::Internal(error.to_string()))??;
+        encoding.await.map_err(LakeError::ended("the encoder"))??;
         Ok(files)
     }
 

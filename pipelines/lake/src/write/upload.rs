@@ -60,8 +60,5 @@ impl Destination {
 }
 
 fn from_io(error: std::io::Error) -> LakeError {
-    LakeError::Store {
-        operation: "write",
-        source: object_store::Error::Generic { store: "lake", source: Box::new(error) },
-    }
+    LakeError::store("write")(object_store::Error::Generic { store: "lake", source: Box::new(error) })
 }

@@ -298,6 +298,7 @@ impl Change<'_> {
 
     async fn perform(&self, prepared: Prepared, landed: Option<Commit>, started: Instant) -> Result<StepReport> {
         let step = self.engine.catalog().begin_step(&self.new_step(&prepared)).await?;
+        causeway_failpoints::at("inputs_pinned");
         match Box::pin(self.attempt(&step, prepared, landed, started)).await {
             Ok(report) => Ok(report),
             Err(error) => match Box::pin(self.record_landed(&step, started)).await {
@@ -329,7 +330,9 @@ impl Change<'_> {
         // Rows that the user may not see were read to be left out: their number is not told.
         outcome.rows_in = outcome.rows_in.filter(|_| !is_narrowed);
         outcome.duration_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        causeway_failpoints::at("before_catalog_done");
         self.engine.catalog().complete_step(step.id, step.attempt, &outcome).await?;
+        causeway_failpoints::at("step_done");
         warnings.extend(done.warnings);
         Ok(self.report(&outcome, warnings, started.elapsed()))
     }
@@ -380,6 +383,7 @@ impl Change<'_> {
     }
 
     async fn work(&self, prepared: Prepared, landed: Option<Commit>) -> Result<Done> {
+        causeway_failpoints::at("running");
         match prepared.task {
             Task::Write(write) => write.perform(self, &prepared.inputs, prepared.target, landed).await,
             Task::Load(load) => load.perform(self, &prepared.inputs, prepared.target, landed.is_some()).await,
