@@ -232,6 +232,7 @@ impl Lake {
 
     /// Returns the commit that carries `marker`; None if there is none or no table.
     ///
+    /// A commit that a cancelled call of this process has sent is waited for.
     /// Commits that this process has seen are indexed. On a table loaded from a checkpoint the first
     /// miss reads all older commit files once. If erasure has expired the commit's file, the oldest
     /// version left stands in, with no rows written.
@@ -239,7 +240,9 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Store`] and [`LakeError::Damaged`].
     pub async fn committed(&self, location: &str, marker: &Marker) -> Result<Option<Commit>> {
-        self.table(location)?.committed(marker).await
+        let table = self.table(location)?;
+        table.settled().await;
+        table.committed(marker).await
     }
 
     pub(crate) fn table(&self, location: &str) -> Result<Table> {
@@ -271,10 +274,12 @@ pub(crate) async fn commit_or_discard(
     let names: Vec<String> = draft.actions.adds.iter().map(|add| add.path.clone()).collect();
     let outcome = table.commit(base, draft, marker).await;
     match &outcome {
-        // The store may have taken the commit before it failed to say so: then the files are in use.
-        Err(LakeError::Store { .. }) => {}
         Ok(commit) if table.holds(commit.version, &names).await? => {}
-        _ => files.discard().await,
+        Ok(_) | Err(LakeError::Conflict { .. } | LakeError::Fenced { .. } | LakeError::Full { .. }) => {
+            files.discard().await;
+        }
+        // The store may have taken the commit before it failed to say so: then the files are in use.
+        Err(_) => {}
     }
     outcome
 }

@@ -31,6 +31,8 @@ pub(crate) struct Slot {
     recorded: std::sync::Mutex<Option<Snapshot>>,
     /// Writers share it; an erasure has it alone.
     pub(crate) fence: RwLock<()>,
+    /// Shared by commits on their way to the store.
+    commits: Arc<RwLock<()>>,
 }
 
 impl Slot {
@@ -239,12 +241,36 @@ impl Table {
             }
             let version = latest.as_ref().map_or(0, |state| state.version + 1);
             draft.sign(marker, latest.as_deref());
-            if self.log.put(version, &draft.actions).await? {
+            if self.put(version, &draft.actions).await? {
                 return self.publish(version, &draft).await;
             }
             tokio::time::sleep(Duration::from_millis(u64::from(attempt.min(20)))).await;
         }
         Err(self.conflict("too many writers at once"))
+    }
+
+    /// Puts a commit into the log, in a task of its own: a store goes on with what it was given when
+    /// nobody waits for it any more.
+    async fn put(&self, version: i64, actions: &Actions) -> Result<bool> {
+        let pass = Arc::clone(&self.slot.commits).read_owned().await;
+        let (log, bytes) =
+            (self.log.clone(), actions.to_bytes().map_err(|error| LakeError::Internal(error.to_string()))?);
+        let put = tokio::spawn(async move {
+            let _pass = pass;
+            causeway_failpoints::at("before_commit");
+            let is_new = log.put(version, bytes).await?;
+            if is_new && causeway_failpoints::fails_at("after_commit") {
+                let source = std::io::Error::other("the answer is lost").into();
+                return Err(LakeError::store("commit")(object_store::Error::Generic { store: "failpoint", source }));
+            }
+            Ok(is_new)
+        });
+        put.await.map_err(LakeError::ended("the commit"))?
+    }
+
+    /// Waits until the store has answered the commits that are on their way to it from this process.
+    pub(crate) async fn settled(&self) {
+        drop(self.slot.commits.write().await);
     }
 
     fn check_tolerable(

@@ -77,8 +77,7 @@ impl Log {
     }
 
     /// Writes a commit if its version is free; false: another writer was first.
-    pub(crate) async fn put(&self, version: i64, actions: &Actions) -> Result<bool> {
-        let bytes = actions.to_bytes().map_err(|error| LakeError::Internal(error.to_string()))?;
+    pub(crate) async fn put(&self, version: i64, bytes: Vec<u8>) -> Result<bool> {
         self.put_new(&self.commit_path(version)?, bytes, "commit").await
     }
 
@@ -87,7 +86,7 @@ impl Log {
         match self.store.put_opts(path, PutPayload::from(bytes), PutMode::Create.into()).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(false),
-            Err(source) => Err(LakeError::Store { operation, source }),
+            Err(source) => Err(LakeError::store(operation)(source)),
         }
     }
 
