@@ -33,6 +33,19 @@ const TAKE: Sql = Sql {
                lease_token = gen_random_uuid()::text WHERE id = $2 RETURNING attempt, lease_token",
 };
 
+macro_rules! lapsed {
+    ($lock:literal) => {
+        concat!(
+            "SELECT id, attempt, n_failures, max_attempts, cancel_requested_at, lease_token FROM job \
+             WHERE state = 'running' AND lease_until <= $1 ORDER BY id",
+            $lock
+        )
+    };
+}
+
+/// A job that its worker is just writing to, and perhaps was stopped while it did, is left to the next look.
+const LAPSED: Sql = Sql { sqlite: lapsed!(""), postgres: lapsed!(" FOR UPDATE SKIP LOCKED") };
+
 /// What a claim would find.
 pub(crate) struct Standing {
     /// A lease is over.
@@ -106,14 +119,7 @@ async fn take(connection: &mut Connection, id: i64, worker: &str, until: i64, no
 /// owner had asked to stop it.
 pub(crate) async fn expire(connection: &mut Connection) -> Result<()> {
     let now = now(connection).await?;
-    let rows = connection
-        .query(
-            "SELECT id, attempt, n_failures, max_attempts, cancel_requested_at, lease_token FROM job \
-             WHERE state = 'running' AND lease_until <= $1 ORDER BY id",
-        )
-        .bind(now)
-        .fetch_all()
-        .await?;
+    let rows = connection.query(LAPSED).bind(now).fetch_all().await?;
     for row in &rows {
         expire_one(connection, row, now).await?;
     }

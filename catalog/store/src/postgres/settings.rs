@@ -25,6 +25,10 @@ const PARAMETERS: [&str; 13] = [
     "user",
 ];
 
+/// How long a process may be silent within a transaction: one that was stopped there must not keep the
+/// others waiting. If it was only slow, it does the transaction again.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(10);
+
 /// Limits of a pool of connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
@@ -99,7 +103,7 @@ fn limited(server: PgConnectOptions, options: &PostgresOptions) -> PgConnectOpti
     server.disable_statement_logging().options([
         ("statement_timeout", ms(options.statement_timeout)),
         ("lock_timeout", ms(options.lock_timeout)),
-        ("idle_in_transaction_session_timeout", ms(options.statement_timeout)),
+        ("idle_in_transaction_session_timeout", ms(IDLE_IN_TRANSACTION)),
         ("enable_hashjoin", "off".to_owned()),
         ("enable_mergejoin", "off".to_owned()),
         ("jit", "off".to_owned()),
