@@ -3,7 +3,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/causeway/target
 SETUP = infra/packaging/setup.sh
 
-.PHONY: demo test lint docs bench s3
+.PHONY: demo test test-faults lint docs bench s3
 
 demo:
 	@$(SETUP) build
@@ -13,10 +13,15 @@ test:
 	@$(SETUP) build
 	@infra/packaging/test.sh
 
+# Kills, stops, cuts off and starves workers, 20 rounds of each; FAULT_ROUNDS=n for others. `make test` does one.
+test-faults:
+	@$(SETUP) build
+	@infra/packaging/faults.sh
+
 lint:
 	@$(SETUP) build
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --features causeway-model/contract-tests -- -D warnings
+	cargo clippy --workspace --all-targets --features causeway-model/contract-tests,causeway/failpoints -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 # Rewrites docs/operators, docs/cli.md and docs/configuration.md from the code.

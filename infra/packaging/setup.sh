@@ -33,6 +33,7 @@ for what in "$@"; do
     case $what in
     build)
         need cc build-essential
+        need sqlite3 sqlite3
         postgres
         ;;
     bench) need python3 python3 python3-venv ;;

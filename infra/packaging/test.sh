@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-cargo test --workspace --features causeway-model/contract-tests --no-fail-fast 2>&1 | tee "$log"
+cargo test --workspace --features causeway-model/contract-tests,causeway/failpoints --no-fail-fast 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 
 awk '

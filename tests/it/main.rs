@@ -13,6 +13,10 @@ mod denied;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+#[cfg(feature = "failpoints")]
+#[path = "../faults/mod.rs"]
+mod faults;
+#[cfg(test)]
 mod jobs;
 #[cfg(test)]
 mod killed;

@@ -1,0 +1,59 @@
+//! A worker sleeps past its lease at every named place, and wakes up when another has done its job.
+
+use super::yard::{Doomed, drain, submit};
+use super::{assert_sound, commits, on_both_stores, rounds, within};
+use crate::product::Product;
+
+/// The places at which a lease is held.
+const POINTS: [&str; 9] = [
+    "claimed",
+    "inputs_pinned",
+    "running",
+    "file_written",
+    "before_commit",
+    "after_commit",
+    "before_catalog_done",
+    "step_done",
+    "work_done",
+];
+
+on_both_stores!(who_wakes_up_after_the_lease_is_refused, super::rounds_of_sleep);
+
+fn rounds_of_sleep(lake: &Product) {
+    lake.ok(&["sql", "-c", "CREATE SCHEMA a; CREATE TABLE a.source AS SELECT 1 AS n"]);
+    let mut n_refused = 0;
+    for round in 1..=rounds().div_ceil(4) {
+        n_refused += sleep_at_every_point(lake, round);
+    }
+    println!("faults: {n_refused} late completions refused at {} places", POINTS.len());
+}
+
+fn sleep_at_every_point(lake: &Product, round: usize) -> usize {
+    for point in POINTS {
+        if round == 1 {
+            lake.ok(&["sql", "-c", &format!("CREATE TABLE a.{point} (n BIGINT)")]);
+        }
+        submit(lake, &[&format!("INSERT INTO a.{point} SELECT {round} FROM a.source")]);
+    }
+    let mut sleepers = POINTS.map(|point| {
+        let sleeper = Doomed::start(lake, &format!("{point}=stop"), &["--slots", "1", "--verbose"]);
+        within(&format!("sleep at {point}"), || sleeper.has_fired(point) && sleeper.is_stopped());
+        sleeper
+    });
+    drain(lake);
+    let record = "SELECT * FROM system.attempts ORDER BY job, attempt";
+    let (attempts, jobs) = (lake.query(record), lake.query("SELECT * FROM system.jobs"));
+    for sleeper in &mut sleepers {
+        sleeper.signal("TERM");
+        sleeper.signal("CONT");
+        assert_eq!(sleeper.ends(), Some(0), "{}", sleeper.said());
+        assert!(sleeper.said().contains("the lease is over, this result is discarded"), "{}", sleeper.said());
+    }
+    assert_eq!(lake.query(record), attempts, "what woke up changed nothing");
+    assert_eq!(lake.query("SELECT * FROM system.jobs"), jobs);
+    for point in POINTS {
+        assert_eq!(commits(lake, point), 1 + round, "{point}");
+    }
+    assert_sound(lake);
+    sleepers.len()
+}
