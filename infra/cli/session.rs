@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 use causeway_engine::{Engine, EngineConfig};
+use causeway_jobs::Queue;
 use causeway_lake::{Lake, LakeConfig};
 use causeway_model::Catalog;
 use causeway_runtime::Project;
@@ -44,6 +45,7 @@ impl Session {
             Err(_) => system,
         });
         let engine = Engine::new(engine_config(&project)?, Arc::clone(&catalog), lake, system)?;
+        let engine = engine.with_procedures(Arc::new(Queue));
         Ok(Self { project, catalog, engine, changed: AtomicBool::new(false) })
     }
 }

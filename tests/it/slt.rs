@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use async_trait::async_trait;
 use causeway_engine::{Engine, EngineConfig, EngineError, Outcome, StatementContext};
+use causeway_jobs::Queue;
 use causeway_lake::{Lake, LakeConfig};
 use causeway_model::Parameters;
 use causeway_store::SqliteCatalog;
@@ -88,7 +89,8 @@ impl Database {
         let catalog = Arc::new(SqliteCatalog::in_memory().await.unwrap());
         let lake = Lake::open(&LakeConfig { url: "memory:///".to_owned(), ..LakeConfig::default() }).unwrap();
         let system = Arc::new(System::new(Arc::<SqliteCatalog>::clone(&catalog)));
-        Self { engine: Engine::new(config, catalog, lake, system).unwrap(), _exports: exports }
+        let engine = Engine::new(config, catalog, lake, system).unwrap().with_procedures(Arc::new(Queue));
+        Self { engine, _exports: exports }
     }
 }
 

@@ -34,6 +34,7 @@ impl Graph {
     pub(crate) fn new(nodes: &[Node<'_>]) -> Result<Self> {
         let mut edges = Edges::new();
         schemas_first(nodes, &mut edges);
+        calls_after_what_is_named_before(nodes, &mut edges);
         let tables: BTreeSet<&TableName> = nodes.iter().flat_map(|node| &node.writes).collect();
         for table in tables {
             let chain = writers(nodes, table)?;
@@ -62,6 +63,15 @@ fn schemas_first(nodes: &[Node<'_>], edges: &mut Edges) {
     for schema in schemas {
         for other in &others {
             edges.insert((*other, schema), "schemas come first".to_owned());
+        }
+    }
+}
+
+/// A `CALL` says nothing of what it needs, so it waits for all that its author has put before it.
+fn calls_after_what_is_named_before(nodes: &[Node<'_>], edges: &mut Edges) {
+    for call in (0..nodes.len()).filter(|idx| nodes[*idx].kind == StatementKind::Call) {
+        for earlier in 0..call {
+            edges.insert((call, earlier), "a CALL follows the steps named before it".to_owned());
         }
     }
 }

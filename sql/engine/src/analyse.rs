@@ -57,7 +57,9 @@ impl Used<'_> {
                 self.writes.push(name.clone());
                 Ok(())
             }
-            Statement::CreateSchema { .. } | Statement::Execute { .. } | Statement::Access(_) => Ok(()),
+            Statement::CreateSchema { .. } | Statement::Execute { .. } | Statement::Access(_) | Statement::Call(_) => {
+                Ok(())
+            }
             Statement::Settings(settings) => {
                 self.reads.insert(settings.name.clone());
                 self.writes.push(settings.name.clone());

@@ -87,6 +87,8 @@ pub enum StatementKind {
     CreatePolicy,
     /// `DROP POLICY`.
     DropPolicy,
+    /// `CALL`.
+    Call,
 }
 
 impl StatementKind {
@@ -116,6 +118,7 @@ impl StatementKind {
             Self::Revoke => "revoke",
             Self::CreatePolicy => "create_policy",
             Self::DropPolicy => "drop_policy",
+            Self::Call => "call",
         }
     }
 

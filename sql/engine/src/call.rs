@@ -63,6 +63,11 @@ pub(crate) struct References {
 }
 
 impl References {
+    /// Returns true if nothing is read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tables.is_empty() && self.versions.is_empty() && self.files.is_empty() && self.operators.is_empty()
+    }
+
     pub(crate) fn extend(&mut self, other: Self) {
         self.tables.extend(other.tables);
         self.versions.extend(other.versions);

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use causeway_core::{Cancel, OperatorFactory};
@@ -29,6 +29,7 @@ use crate::gate::Limits;
 use crate::limits::guarded;
 use crate::parse::{Parsed, Statement, parse_one, parse_script};
 use crate::plan::{Planned, on_big_stack};
+use crate::procedure::Procedures;
 use crate::relations::CallPlanner;
 use crate::resolve::{Lookup, Resolved};
 use crate::running::Running;
@@ -47,6 +48,7 @@ struct Inner {
     session: SessionState,
     pool: Arc<rayon::ThreadPool>,
     prepared: Mutex<HashMap<String, Box<Query>>>,
+    procedures: OnceLock<Arc<dyn Procedures>>,
 }
 
 impl Engine {
@@ -67,7 +69,19 @@ impl Engine {
             .build()
             .map_err(|error| EngineError::new(ErrorKind::Internal, format!("cannot start threads: {error}")))?;
         let prepared = Mutex::default();
-        Ok(Self(Arc::new(Inner { config, catalog, lake, system, session, pool: Arc::new(pool), prepared })))
+        let procedures = OnceLock::new();
+        Ok(Self(Arc::new(Inner { config, catalog, lake, system, session, pool: Arc::new(pool), prepared, procedures })))
+    }
+
+    /// Offers `CALL`; what is called is done by `procedures`. The first to be given stay.
+    #[must_use]
+    pub fn with_procedures(self, procedures: Arc<dyn Procedures>) -> Self {
+        self.0.procedures.get_or_init(|| procedures);
+        self
+    }
+
+    pub(crate) fn procedures(&self) -> Option<&Arc<dyn Procedures>> {
+        self.0.procedures.get()
     }
 
     /// Returns the catalog.
@@ -139,6 +153,7 @@ impl Engine {
                 let query = self.bind_parameters(&name, &parameters)?;
                 self.query(sql, query, context).await.map(Outcome::Rows)
             }
+            Statement::Call(call) => self.call(&call, context).await?.rows().map(Outcome::Rows),
             statement => self.statement(Parsed { statement, ..parsed }, context).await,
         }
     }

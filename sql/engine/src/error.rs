@@ -178,6 +178,14 @@ impl EngineError {
         self.panicked
     }
 
+    /// Makes the error of a procedure: code, words and what to do are those of who did what was asked.
+    pub fn of_procedure(code: &'static str, message: String, hint: Option<String>, retryable: bool) -> Self {
+        if code == ErrorKind::Denied.code() {
+            return Self { hint, ..Self::new(ErrorKind::Denied, message) };
+        }
+        Self { hint, ..Self::foreign(message, code, retryable) }
+    }
+
     fn foreign(message: String, code: &'static str, retryable: bool) -> Self {
         Self { foreign_code: Some(code), retryable, ..Self::new(ErrorKind::Storage, message) }
     }

@@ -19,6 +19,7 @@ use crate::api::StatementKind;
 use crate::error::{EngineError, ErrorKind, Result, syntax};
 use crate::gate::{Limits, tokens};
 use crate::parameters::names;
+use crate::procedure::{self, CallStatement};
 
 /// The schema of a table named without one.
 pub(crate) const DEFAULT_SCHEMA: &str = "main";
@@ -43,6 +44,7 @@ pub(crate) enum Statement {
     Execute { name: String, parameters: Vec<Expr> },
     Access(AccessStatement),
     Settings(SettingsStatement),
+    Call(Box<CallStatement>),
 }
 
 /// What to do when the name to create is taken.
@@ -89,6 +91,7 @@ impl Statement {
             Self::Access(statement) => statement.kind,
             Self::Settings(SettingsStatement { kind: DatasetKind::View, .. }) => StatementKind::AlterView,
             Self::Settings(_) => StatementKind::AlterTable,
+            Self::Call(_) => StatementKind::Call,
         }
     }
 
@@ -112,6 +115,7 @@ impl Statement {
                 CopyToSource::Relation(_) => BTreeSet::new(),
             },
             Self::Execute { parameters, .. } => names(parameters),
+            Self::Call(call) => call.values().flat_map(names).collect(),
             Self::CreateTable { .. }
             | Self::CreateSchema { .. }
             | Self::Drop { .. }
@@ -319,6 +323,7 @@ fn classify_sql(statement: SqlStatement) -> Result<Statement> {
         SqlStatement::Update(update) => Ok(Statement::Update(Box::new(update))),
         SqlStatement::Delete(delete) => Ok(Statement::Delete(Box::new(delete))),
         SqlStatement::Merge(merge) => Ok(Statement::Merge(Box::new(merge))),
+        SqlStatement::Call(function) => procedure::call(function).map(|call| Statement::Call(Box::new(call))),
         SqlStatement::Prepare { name, statement, .. } => {
             let Statement::Query(query) = classify_sql(*statement)? else {
                 return Err(unsupported("PREPARE of anything but a SELECT"));
@@ -372,7 +377,7 @@ pub(crate) fn versioned() -> EngineError {
 fn unsupported(what: &str) -> EngineError {
     EngineError::new(ErrorKind::Unsupported, format!("{what} is not offered")).with_hint(
         "offered are SELECT, EXPLAIN, CREATE TABLE, CREATE VIEW, CREATE SCHEMA, DROP, INSERT, UPDATE, DELETE, MERGE, \
-         COPY INTO, COPY … TO, PREPARE, EXECUTE, ALTER … SET, GRANT, REVOKE, and CREATE and DROP of USER, ROLE and POLICY",
+         COPY INTO, COPY … TO, PREPARE, EXECUTE, CALL, ALTER … SET, GRANT, REVOKE, and CREATE and DROP of USER, ROLE and POLICY",
     )
 }
 

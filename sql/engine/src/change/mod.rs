@@ -38,6 +38,7 @@ use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::limits::within;
 use crate::parse::{Parsed, Statement};
+use crate::procedure::CallStatement;
 use crate::resolve::{Lookup, NARROWED, Resolved};
 use crate::running::Running;
 
@@ -76,6 +77,8 @@ enum Task {
     Export(Box<Export>),
     /// A change of the catalog alone.
     Record(Box<StepOutcome>),
+    /// A procedure, which is asked for when the step is done.
+    Call(Box<CallStatement>),
     /// What is asked for is there already.
     Nothing,
 }
@@ -162,7 +165,7 @@ impl Change<'_> {
         let marker = match &prepared.task {
             Task::Write(_) | Task::Declare(_) => self.marker(),
             Task::Load(load) => load.marker(self),
-            Task::Export(_) | Task::Record(_) | Task::Nothing => return Ok(None),
+            Task::Export(_) | Task::Record(_) | Task::Call(_) | Task::Nothing => return Ok(None),
         };
         Ok(self.engine.lake().committed(&target.location, &marker).await?)
     }
@@ -182,6 +185,7 @@ impl Change<'_> {
             Statement::CopyTo(copy) => self.copy_to(copy, pinned).await,
             Statement::Access(statement) => self.change_access(statement).await,
             Statement::Settings(statement) => self.alter(statement).await,
+            Statement::Call(call) => Ok(Prepared { task: Task::Call(call.clone()), ..Prepared::nothing() }),
             Statement::Query(_) | Statement::Explain(_) | Statement::Prepare { .. } | Statement::Execute { .. } => {
                 Err(EngineError::new(crate::error::ErrorKind::Plan, "a query changes nothing and cannot be a step")
                     .with_hint("store its result: CREATE OR REPLACE TABLE schema.table AS SELECT …"))
@@ -390,8 +394,17 @@ impl Change<'_> {
             Task::Declare(declare) => declare.perform(self, prepared.target, landed).await,
             Task::Export(export) => export.perform(self, &prepared.inputs).await,
             Task::Record(outcome) => Ok(Done { outcome: *outcome, warnings: Vec::new() }),
+            Task::Call(call) => self.call(&call).await,
             Task::Nothing => Ok(Done::default()),
         }
+    }
+
+    /// Calls a procedure. A job that it queues is named after run and step, so that there is one however
+    /// often the step is tried.
+    async fn call(&self, call: &CallStatement) -> Result<Done> {
+        let key = format!("{}/{}", self.request.run, self.request.name);
+        self.engine.call_as(call, &self.request.context, &self.guard, Some(&key)).await?;
+        Ok(Done::default())
     }
 
     /// Records a failure; the first error is the one the user sees.
