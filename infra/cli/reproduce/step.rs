@@ -144,7 +144,8 @@ impl Repeating<'_> {
         }
         begin_run(scratch.catalog.as_ref(), self.session, &step.run).await?;
         let mut request = StepRequest::again(step, self.run);
-        request.sql = pinned(&step.sql, |table, instant| self.version_at(step, table, instant));
+        let values = request.context.parameters.clone();
+        request.sql = pinned(&step.sql, &values, |table, instant| self.version_at(step, table, instant));
         request.context.cancel = self.cancel.clone();
         request.context.progress = std::sync::Arc::clone(&self.progress);
         request.context.base_dir.clone_from(&self.base_dir);

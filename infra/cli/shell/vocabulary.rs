@@ -124,6 +124,7 @@ const FUNCTIONS: &[&str] = &[
 
 /// Relations that read files or older versions.
 const RELATION_FUNCTIONS: &[(&str, &str)] = &[
+    ("added", "the rows added between two versions: added('schema.table', since => 3, until => 5)"),
     ("as_of", "a table as it was: as_of('schema.table', version => 3)"),
     ("read_csv", "a CSV file: read_csv('path')"),
     ("read_json", "a file of JSON lines: read_json('path')"),

@@ -1,11 +1,12 @@
-//! The comment lines at the top of a step: checks and retries.
+//! The comment lines at the top of a step: checks, retries, and how its table is brought up to date.
 
 use causeway_core::nearest;
 
+use crate::incremental::Materialize;
 use crate::manifest::parse_retries;
 
 /// The keys of header lines.
-const KEYS: [&str; 3] = ["check", "check warn", "retries"];
+const KEYS: [&str; 4] = ["check", "check warn", "retries", "materialize"];
 
 /// A key longer than this is prose that happens to hold a colon.
 const LONGEST_KEY: usize = 24;
@@ -32,6 +33,8 @@ pub(crate) struct CheckLine {
 pub(crate) struct Header {
     pub(crate) checks: Vec<CheckLine>,
     pub(crate) retries: Option<u32>,
+    /// How the table is brought up to date, and the line that says so.
+    pub(crate) materialize: Option<(Materialize, usize)>,
 }
 
 /// What is wrong with a header, and where.
@@ -54,7 +57,7 @@ impl Header {
         for (idx, line) in top.iter().enumerate() {
             let Some((key, first)) = key_and_value(line) else { continue };
             let value = whole_value(first, top.get(idx + 1..).unwrap_or_default());
-            header.add(key, value).map_err(|problem| HeaderFault { line: idx + 1, problem })?;
+            header.add(key, value, idx + 1).map_err(|problem| HeaderFault { line: idx + 1, problem })?;
             if let Some(check) = header.checks.last_mut().filter(|check| check.line == 0) {
                 check.line = idx + 1;
             }
@@ -62,13 +65,18 @@ impl Header {
         Ok(header)
     }
 
-    fn add(&mut self, key: &str, value: String) -> Result<(), String> {
+    fn add(&mut self, key: &str, value: String, line: usize) -> Result<(), String> {
         match key {
             "check" => self.add_check(value, Severity::Block),
             "check warn" => self.add_check(value, Severity::Warn),
             "retries" if self.retries.is_some() => Err("`-- retries:` stands here twice".to_owned()),
             "retries" => {
                 self.retries = Some(parse_retries(&value)?);
+                Ok(())
+            }
+            "materialize" if self.materialize.is_some() => Err("`-- materialize:` stands here twice".to_owned()),
+            "materialize" => {
+                self.materialize = Some((Materialize::parse(&value)?, line));
                 Ok(())
             }
             _ => refuse_if_near(key),
@@ -110,7 +118,7 @@ fn continues(comment: &str) -> bool {
 fn refuse_if_near(key: &str) -> Result<(), String> {
     match nearest(key, KEYS) {
         Some(near) => Err(format!(
-            "unknown header `-- {key}:`; did you mean `-- {near}:`? Headers are check, check warn and retries"
+            "unknown header `-- {key}:`; did you mean `-- {near}:`? Headers are check, check warn, retries and materialize"
         )),
         None => Ok(()),
     }
@@ -168,6 +176,15 @@ mod tests {
     fn a_header_after_the_statement_is_refused() {
         let fault = Header::parse("SELECT 1;\n-- check: SELECT true").unwrap_err();
         assert_eq!(fault.line, 2);
+    }
+
+    #[test]
+    fn how_a_table_is_brought_up_to_date_is_read() {
+        let header = Header::parse("-- Follows.\n-- materialize: incremental(day)\nSELECT 1").unwrap();
+        assert_eq!(header.materialize, Some((Materialize::Incremental("day".to_owned()), 2)));
+        assert!(Header::parse("-- materialise: append\nSELECT 1").unwrap_err().problem.contains("`-- materialize:`?"));
+        assert!(Header::parse("-- materialize: sometimes\nSELECT 1").unwrap_err().problem.contains("full, append"));
+        assert!(Header::parse("-- materialize: full\n-- materialize: append\nSELECT 1").is_err());
     }
 
     #[test]

@@ -32,7 +32,8 @@
 //!
 //! # The header of a step
 //! Comment lines before the statement: `-- check: query` (one boolean; not true fails the step),
-//! `-- check warn: query` (not true is a warning), `-- retries: 2`. A query may go on in comment
+//! `-- check warn: query` (not true is a warning), `-- retries: 2`, `-- materialize: append` or
+//! `incremental(key)` (only what was added to the input is done; `docs/incremental.md` says when). A query may go on in comment
 //! lines indented by three spaces. Other comments are prose.
 //!
 //! # Tables with several writers
@@ -48,6 +49,7 @@ mod error;
 mod folder;
 mod graph;
 mod header;
+mod incremental;
 mod lock;
 mod manifest;
 mod pipeline;

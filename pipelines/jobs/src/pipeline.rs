@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use causeway_engine::{Engine, EngineError, StatementInfo, StatementKind};
+use causeway_engine::{Engine, EngineError, Growing, StatementInfo, StatementKind};
 use causeway_model::TableName;
 
 use crate::digest::Digest;
@@ -11,6 +11,7 @@ use crate::error::{JobsError, Result, place};
 use crate::folder::{Folder, MANIFEST, TextFile, read_folders};
 use crate::graph::{Graph, Node};
 use crate::header::{Header, Severity};
+use crate::incremental::Materialize;
 use crate::schedule::Schedule;
 
 /// A pipeline, read and checked; nothing of it has run.
@@ -37,6 +38,10 @@ pub(crate) struct PipelineStep {
     pub(crate) statement: StatementInfo,
     pub(crate) retries: u32,
     pub(crate) checks: Vec<Check>,
+    /// How its table is brought up to date, and the line of its file that says so.
+    pub(crate) materialize: Option<(Materialize, usize)>,
+    /// The input that it follows, if it is not made anew each time.
+    pub(crate) growing: Option<Growing>,
     /// The positions of the steps it waits for.
     pub(crate) after: Vec<usize>,
 }
@@ -61,7 +66,9 @@ impl Pipeline {
     /// # Errors
     /// What is wrong with the manifest, a header, a statement or the order, with file and line.
     pub fn load(dir: &Path, engine: &Engine) -> Result<Self> {
-        Self::load_with(dir, &|script| engine.analyse(script))
+        let mut pipeline = Self::load_with(dir, &|script| engine.analyse(script))?;
+        pipeline.steps.iter_mut().try_for_each(|step| step.follow(engine))?;
+        Ok(pipeline)
     }
 
     pub(crate) fn load_with(dir: &Path, analyse: Analyse<'_>) -> Result<Self> {
@@ -131,6 +138,22 @@ impl PipelineStep {
         self.statement.writes.contains(table)
     }
 
+    /// Returns true if a recorded statement is this step's, perhaps of a range of its input.
+    pub(crate) fn has_said(&self, sql: &str) -> bool {
+        sql == self.statement.sql || self.growing.as_ref().is_some_and(|growing| growing.has_said(sql))
+    }
+
+    /// Finds the input to follow, if the header asks for it.
+    fn follow(&mut self, engine: &Engine) -> Result<()> {
+        let Some((way, line)) = self.materialize.as_ref().filter(|(way, _)| *way != Materialize::Full) else {
+            return Ok(());
+        };
+        let growing = engine.growing(&self.statement.sql, way.key());
+        let refused = |source| JobsError::Statement { place: place(&self.file, *line), source };
+        self.growing = Some(growing.map_err(refused)?);
+        Ok(())
+    }
+
     /// Returns the names of the parameters that the statement and its checks use.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = &String> {
         self.statement.parameters.iter().chain(self.checks.iter().flat_map(|check| &check.parameters))
@@ -168,6 +191,8 @@ fn read_step(folder: &Folder, file: &TextFile, analyse: Analyse<'_>) -> Result<P
         statement,
         retries: header.retries.unwrap_or(folder.retries),
         checks: checks.collect::<Result<_>>()?,
+        materialize: header.materialize,
+        growing: None,
         after: Vec::new(),
     })
 }

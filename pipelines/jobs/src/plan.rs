@@ -44,6 +44,8 @@ pub struct PlannedStep {
     pub parameters: BTreeSet<String>,
     /// How many checks follow it.
     pub n_checks: usize,
+    /// How its table is brought up to date: full, append or incremental(key).
+    pub materialize: String,
     /// What has become of its text.
     pub change: Change,
 }
@@ -95,7 +97,7 @@ impl Plan {
             };
             let change = match last {
                 None => Change::New,
-                Some(last) if last.sql == step.statement.sql => Change::Same,
+                Some(last) if step.has_said(&last.sql) => Change::Same,
                 Some(_) => Change::Changed,
             };
             steps.push(planned(pipeline, step, change));
@@ -129,6 +131,7 @@ fn planned(pipeline: &Pipeline, step: &PipelineStep, change: Change) -> PlannedS
         after: names.map(|earlier| earlier.name.clone()).collect(),
         parameters: step.parameters().cloned().collect(),
         n_checks: step.checks.len(),
+        materialize: step.materialize.as_ref().map(|(way, _)| way.clone()).unwrap_or_default().to_string(),
         change,
     }
 }
@@ -171,7 +174,8 @@ impl fmt::Display for PlannedStep {
             Change::Changed => "changed",
             Change::Same => "same text",
         };
-        writeln!(f, "{} [{}] {change}", self.name, self.kind)?;
+        let how = if self.materialize == "full" { String::new() } else { format!(", {}", self.materialize) };
+        writeln!(f, "{} [{}{how}] {change}", self.name, self.kind)?;
         let mut line = |title: &str, names: &[String]| match names {
             [] => Ok(()),
             names => writeln!(f, "       {title} {}", names.join(", ")),

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::digest;
 use crate::error::Result;
+use crate::incremental::newest_only;
 use crate::pipeline::{Pipeline, PipelineStep};
 use crate::run::Runner;
 
@@ -88,8 +89,11 @@ impl Runner {
     /// the pipeline the same version.
     async fn is_current(&self, pipeline: &Pipeline, step: &PipelineStep, done: &Step) -> Result<bool> {
         let mut read = BTreeSet::new();
+        let mut inputs = Vec::with_capacity(done.inputs.len());
         for input in &done.inputs {
-            let version = self.engine.catalog().version_by_id(*input).await?;
+            inputs.push(self.engine.catalog().version_by_id(*input).await?);
+        }
+        for version in newest_only(inputs) {
             if !self.is_newest(pipeline, &version).await? {
                 return Ok(false);
             }

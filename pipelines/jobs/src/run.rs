@@ -236,7 +236,7 @@ impl Runner {
             pipeline: Some(pipeline.name.clone()),
             ordinal,
             name: step.name.clone(),
-            sql: step.statement.sql.clone(),
+            sql: self.statement_of(run, pipeline, step).await?,
             force: self.must_run(pipeline, step).await?,
             context,
         };

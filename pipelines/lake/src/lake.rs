@@ -230,6 +230,18 @@ impl Lake {
         Ok(snapshot)
     }
 
+    /// Returns the rows that were added to a table after the version `since`, up to `until`. None if that is
+    /// not all that has happened: rows were changed, taken away or written anew, or the columns are others.
+    ///
+    /// # Errors
+    /// As [`Self::snapshot_at`], for each of the two versions.
+    pub async fn added_between(&self, location: &str, since: i64, until: i64) -> Result<Option<Snapshot>> {
+        let table = self.table(location)?;
+        let (before, after) = (table.at(since).await?, table.at(until).await?);
+        let added = after.added_since(&before);
+        Ok(added.map(|added| Snapshot::new(&self.inner.root, &table.log, Arc::new(added))))
+    }
+
     /// Returns the commit that carries `marker`; None if there is none or no table.
     ///
     /// A commit that a cancelled call of this process has sent is waited for.

@@ -136,9 +136,10 @@ impl Used<'_> {
     }
 
     fn query(&mut self, query: &Query) -> Result<()> {
-        let References { tables, versions, files, .. } = prepare(&mut Box::new(query.clone()), self.parameters)?;
+        let References { tables, versions, added, files, .. } = prepare(&mut Box::new(query.clone()), self.parameters)?;
         self.reads.extend(tables);
         self.reads.extend(versions.into_iter().map(|(table, _)| table));
+        self.reads.extend(added.into_iter().map(|added| added.table));
         self.files.extend(files.into_iter().map(|file| file.path));
         Ok(())
     }

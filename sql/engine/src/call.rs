@@ -36,6 +36,14 @@ pub(crate) enum Moment {
     Timestamp(String),
 }
 
+/// The rows that were added to a table between two of its versions.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Added {
+    pub(crate) table: TableName,
+    pub(crate) since: i64,
+    pub(crate) until: i64,
+}
+
 /// A file read as a relation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FileCall {
@@ -58,6 +66,7 @@ pub(crate) enum FileFormat {
 pub(crate) struct References {
     pub(crate) tables: BTreeSet<TableName>,
     pub(crate) versions: BTreeSet<(TableName, Moment)>,
+    pub(crate) added: BTreeSet<Added>,
     pub(crate) files: BTreeSet<FileCall>,
     pub(crate) operators: BTreeSet<String>,
 }
@@ -65,12 +74,17 @@ pub(crate) struct References {
 impl References {
     /// Returns true if nothing is read.
     pub(crate) fn is_empty(&self) -> bool {
-        self.tables.is_empty() && self.versions.is_empty() && self.files.is_empty() && self.operators.is_empty()
+        self.tables.is_empty()
+            && self.versions.is_empty()
+            && self.added.is_empty()
+            && self.files.is_empty()
+            && self.operators.is_empty()
     }
 
     pub(crate) fn extend(&mut self, other: Self) {
         self.tables.extend(other.tables);
         self.versions.extend(other.versions);
+        self.added.extend(other.added);
         self.files.extend(other.files);
         self.operators.extend(other.operators);
     }
@@ -88,6 +102,12 @@ pub(crate) fn version_key(name: &TableName, moment: &Moment) -> TableReference {
         Moment::Timestamp(instant) => instant.clone(),
     };
     TableReference::partial(name.schema.as_str(), format!("{}@{moment}", name.table))
+}
+
+/// Returns the reference a plan's scan of added rows carries.
+pub(crate) fn added_key(added: &Added) -> TableReference {
+    let Added { table, since, until } = added;
+    TableReference::partial(table.schema.as_str(), format!("{}@v{since}..v{until}", table.table))
 }
 
 /// Returns the reference a plan's scan of a file carries.
@@ -238,6 +258,9 @@ impl Pass {
                 let (table, moment) = as_of_arguments(&call)?;
                 self.references.versions.insert((table, moment));
             }
+            "added" => {
+                self.references.added.insert(added_arguments(&call)?);
+            }
             "read_csv" | "read_parquet" | "read_json" => {
                 self.references.files.insert(file_arguments(&call)?);
             }
@@ -350,6 +373,33 @@ pub(crate) fn as_of_arguments(call: &Call<'_>) -> Result<(TableName, Moment)> {
         }
     }
     table.zip(moment).ok_or_else(usage)
+}
+
+/// Reads `added('schema.table', since => 3, until => 5)`.
+pub(crate) fn added_arguments(call: &Call<'_>) -> Result<Added> {
+    let usage = || {
+        EngineError::new(ErrorKind::OperatorCall, "added takes a table and two of its versions")
+            .with_hint("added('schema.table', since => 3, until => 5)")
+    };
+    let (mut table, mut since, mut until) = (None, None, None);
+    for argument in &call.arguments {
+        match (argument.name.as_deref(), constant_text(argument.value), integer(argument.value)) {
+            (None, Some(text), _) if table.is_none() => table = Some(parse_table_name(&text)?),
+            (None, None, _) if table.is_none() => {
+                table = Some(parse_table_name(&bare_table(argument.value).ok_or_else(usage)?)?);
+            }
+            (Some("since"), _, Some(version)) if since.is_none() => since = Some(version),
+            (Some("until"), _, Some(version)) if until.is_none() => until = Some(version),
+            (Some("since" | "until"), ..) if parameter(argument.value).is_some() => {}
+            _ => return Err(at(argument.value, usage())),
+        }
+    }
+    let table = table.ok_or_else(usage)?;
+    let named = |name: &str| call.arguments.iter().any(|argument| argument.name.as_deref() == Some(name));
+    if !named("since") || !named("until") {
+        return Err(usage());
+    }
+    Ok(Added { table, since: since.unwrap_or(0), until: until.unwrap_or(0) })
 }
 
 fn integer(expr: &Expr) -> Option<i64> {

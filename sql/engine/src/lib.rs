@@ -25,6 +25,7 @@ mod engine;
 mod error;
 mod exec;
 mod gate;
+mod growth;
 mod limits;
 mod lineage;
 mod membership;
@@ -48,6 +49,7 @@ pub use api::{
 pub use engine::Engine;
 pub use error::{EngineError, ErrorKind, Position, Result};
 pub use gate::Limits;
+pub use growth::Growing;
 pub use parameters::{check_parameters, parameters_of};
 pub use procedure::{Called, ProcedureCall, Procedures, Submission, Work};
 pub use system::{SystemFunction, SystemRelations};

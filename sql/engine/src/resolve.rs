@@ -22,7 +22,9 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::TableSource;
 
 use crate::access::{Guard, Reading, denied};
-use crate::call::{FileCall, FileFormat, Moment, References, file_key, prepare, table_key, version_key};
+use crate::call::{
+    Added, FileCall, FileFormat, Moment, References, added_key, file_key, prepare, table_key, version_key,
+};
 use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::parse::parse_query;
@@ -111,6 +113,13 @@ impl Lookup<'_> {
         }
         for (name, moment) in &references.versions {
             self.add_version(name, moment, resolved).await?;
+        }
+        for added in &references.added {
+            self.add_added(added, resolved).await?;
+        }
+        if !references.added.is_empty() && !resolved.narrowed.is_empty() {
+            return Err(denied("what was added to a table is told to who may read all of it")
+                .with_hint("read the tables themselves; a step of a pipeline is then materialized in full"));
         }
         for file in &references.files {
             self.add_file(file, resolved).await?;
@@ -229,6 +238,34 @@ impl Lookup<'_> {
     }
 
     async fn add_version(&self, name: &TableName, moment: &Moment, resolved: &mut Resolved) -> Result<()> {
+        let (pin, reading) = self.pin_at(name, moment).await?;
+        resolved.note_protection(&pin.dataset);
+        let at = At::Version(pin.version.version);
+        self.add_pin(version_key(name, moment), pin, &at, reading, resolved).await
+    }
+
+    /// Pins the rows that were added between two versions; both versions are inputs.
+    async fn add_added(&self, added: &Added, resolved: &mut Resolved) -> Result<()> {
+        let (since, _) = self.pin_at(&added.table, &Moment::Version(added.since)).await?;
+        let (until, reading) = self.pin_at(&added.table, &Moment::Version(added.until)).await?;
+        let key = added_key(added);
+        resolved.note_protection(&until.dataset);
+        resolved.narrowed.extend(reading.narrowed().map(|how| (key.to_string(), how)));
+        let location = &until.dataset.location;
+        let Some(rows) = self.engine.lake().added_between(location, added.since, added.until).await? else {
+            let Added { table, since, until } = added;
+            let problem = format!("rows were not only added to `{table}` from version {since} to {until}");
+            return Err(EngineError::new(ErrorKind::Plan, problem)
+                .with_hint("some were changed, removed or written anew in between; read the table itself"));
+        };
+        resolved.sources.insert(key.clone(), provider_as_source(rows.provider()));
+        resolved.pins.insert(format!("{key} since"), since);
+        resolved.pins.insert(key.to_string(), until);
+        Ok(())
+    }
+
+    /// Finds a version of a table, and what may be read of it.
+    async fn pin_at(&self, name: &TableName, moment: &Moment) -> Result<(Pin, Reading)> {
         let rights = &self.guard.rights;
         let found = self.engine.catalog().newest(name).await?;
         let Some((dataset, newest)) = found.filter(|_| rights.readable(name) != ReadableColumns::None) else {
@@ -251,9 +288,7 @@ impl Lookup<'_> {
         let Some(reading) = self.guard.reading(self.engine, &dataset, &version).await? else {
             return Err(self.engine.unknown_table(name, rights).await);
         };
-        resolved.note_protection(&dataset);
-        let at = At::Version(version.version);
-        self.add_pin(version_key(name, moment), Pin { dataset, version }, &at, reading, resolved).await
+        Ok((Pin { dataset, version }, reading))
     }
 
     async fn add_file(&self, call: &FileCall, resolved: &mut Resolved) -> Result<()> {

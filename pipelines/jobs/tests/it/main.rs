@@ -2,6 +2,8 @@
 
 mod checks;
 #[cfg(test)]
+mod incremental;
+#[cfg(test)]
 mod lab;
 mod recipes;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The state of a table at one version: what its log adds up to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -147,6 +147,17 @@ impl TableState {
             return refuse("partitioning");
         }
         Ok(())
+    }
+
+    /// Returns this version with only the files that an earlier one lacks, if it still has all files of that
+    /// one. A file is never changed, so its rows are all that was added.
+    pub(crate) fn added_since(&self, before: &Self) -> Option<Self> {
+        let old: HashSet<&str> = before.files.iter().map(|file| file.path.as_str()).collect();
+        let (kept, added): (Vec<_>, Vec<_>) =
+            self.files.iter().cloned().partition(|file| old.contains(file.path.as_str()));
+        let is_grown =
+            kept.len() == before.files.len() && self.schema == before.schema && self.version >= before.version;
+        is_grown.then(|| Self { files: Arc::new(added), ..self.clone() })
     }
 
     /// Returns the rows of the table; files without a count have been counted on loading.

@@ -27,6 +27,7 @@ on_both_stores!(
     overwrites_at_once_conflict,
     a_moved_base_version_is_a_conflict,
     another_process_sees_commits,
+    what_was_added_is_told_from_what_was_changed,
     rows_that_fail_leave_nothing,
     no_rows_still_commit,
     delete_rewrites_touched_files_only,
@@ -37,6 +38,33 @@ on_both_stores!(
     small_partitions_share_a_file,
     deltalake_reads_the_same_table,
 );
+
+async fn what_was_added_is_told_from_what_was_changed(home: &Home) {
+    let lake = &home.lake;
+    let table = "clinical/lung";
+    lake.create(table, schema(), &TableOptions::default(), &marker("1")).await.unwrap();
+    lake.append(table, streams(0..10), &marker("2")).await.unwrap();
+    lake.append(table, streams(10..15), &marker("3")).await.unwrap();
+    lake.append(table, streams(15..16), &marker("4")).await.unwrap();
+    for lake in [lake, &home.another()] {
+        for (since, until, n_rows) in [(0, 3, 16), (1, 3, 6), (1, 2, 5), (3, 3, 0)] {
+            let added = lake.added_between(table, since, until).await.unwrap().unwrap();
+            assert_eq!(
+                (added.n_rows(), days(&added).await.len()),
+                (n_rows, usize::try_from(n_rows).unwrap()),
+                "{since} to {until}"
+            );
+        }
+        assert!(lake.added_between(table, 3, 1).await.unwrap().is_none(), "a version does not grow into an older one");
+    }
+    lake.delete(table, col("days").eq(lit(3_i64)), &marker("5")).await.unwrap();
+    assert!(lake.added_between(table, 1, 4).await.unwrap().is_none(), "a row was taken away");
+    let added = lake.added_between(table, 0, 4).await.unwrap().unwrap();
+    assert_eq!(added.n_rows(), 15, "all that is there came after version 0, which was empty");
+    lake.append(table, streams(20..22), &marker("6")).await.unwrap();
+    assert_eq!(lake.added_between(table, 4, 5).await.unwrap().unwrap().n_rows(), 2);
+    assert!(matches!(lake.added_between(table, 4, 9).await, Err(LakeError::VersionNotFound { .. })));
+}
 
 async fn a_table_is_made_filled_and_replaced(home: &Home) {
     let lake = &home.lake;

@@ -47,6 +47,7 @@ use copy_to::Export;
 use rows::Write;
 use settings::Declare;
 use target::Target;
+pub(crate) use target::location_of;
 
 /// A changing statement on its way.
 pub(crate) struct Change<'a> {

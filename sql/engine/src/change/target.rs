@@ -11,6 +11,11 @@ use super::Change;
 /// Characters that Delta does not take in a column name.
 const REFUSED_IN_COLUMNS: &[char] = &[' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '='];
 
+/// Returns where a table lies, or will lie.
+pub(crate) async fn location_of(engine: &Engine, table: &TableName) -> Result<String> {
+    Ok(Target::find(engine, table).await?.location)
+}
+
 /// A table to write: where it lies, and what it is now.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
