@@ -231,6 +231,46 @@ pub struct Lease {
     pub token: String,
 }
 
+/// Which jobs are listed, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobPage {
+    /// Only those in this state.
+    pub state: Option<JobState>,
+    /// Only those of this user.
+    pub actor: Option<String>,
+    /// Only those before this one: the last of the page before.
+    pub before: Option<JobId>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+impl JobPage {
+    /// Returns the page of the newest jobs.
+    pub fn newest(limit: i64) -> Self {
+        Self { state: None, actor: None, before: None, limit }
+    }
+}
+
+/// What a worker asks of the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Its name.
+    pub worker: String,
+    /// For how many milliseconds it takes jobs.
+    pub lease_ms: i64,
+    /// How many it takes at most.
+    pub limit: i64,
+    /// The only groups whose jobs it takes; `None` for any job.
+    pub groups: Option<Vec<String>>,
+}
+
+impl Claim {
+    /// Returns a claim for one job of any group.
+    pub fn one(worker: impl Into<String>, lease_ms: i64) -> Self {
+        Self { worker: worker.into(), lease_ms, limit: 1, groups: None }
+    }
+}
+
 /// A job in the hands of a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedJob {

@@ -37,8 +37,8 @@ pub use dataset::{Column, Dataset, DatasetKind, DatasetPolicy, DatasetVersion, D
 pub use error::{CatalogError, Result, WORKER_LOST};
 pub use ids::{DatasetId, JobId, RunId, StepId, TableName, VersionId};
 pub use job::{
-    Attempt, AttemptOutcome, ClaimedJob, ConcurrencyGroup, Ending, ErrorClass, Job, JobKind, JobState, Lease, NewJob,
-    Submitted,
+    Attempt, AttemptOutcome, Claim, ClaimedJob, ConcurrencyGroup, Ending, ErrorClass, Job, JobKind, JobPage, JobState,
+    Lease, NewJob, Submitted,
 };
 pub use lineage::{Direction, EdgeKind, EdgeSource, LineageEdge, LineageRow};
 pub use outbox::{Change, ChangeRecord, Failure, OutboxStatus, Transition};

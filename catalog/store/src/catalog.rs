@@ -13,10 +13,10 @@ use tokio::time::Instant;
 use causeway_audit::{Event, LogId, Node, NodeId, PublicKey};
 use causeway_model::audit::{AuditRecord, AuditState, CoveredRows};
 use causeway_model::{
-    Attempt, AuditLog, Catalog, CatalogError, Change, ChangeRecord, ClaimedJob, Dataset, DatasetId, DatasetVersion,
-    Direction, Ending, Failure, Grant, Job, JobId, JobQueue, JobState, Lease, LineageRow, NewFile, NewJob, NewRun,
-    NewStep, OperatorUse, OutboxStatus, Principal, Result, Rights, RowPolicy, Run, RunId, RunState, Step, StepId,
-    StepOutcome, StepState, Submitted, TableName, VersionId,
+    Attempt, AuditLog, Catalog, CatalogError, Change, ChangeRecord, Claim, ClaimedJob, Dataset, DatasetId,
+    DatasetVersion, Direction, Ending, Failure, Grant, Job, JobId, JobPage, JobQueue, JobState, Lease, LineageRow,
+    NewFile, NewJob, NewRun, NewStep, OperatorUse, OutboxStatus, Principal, Result, Rights, RowPolicy, Run, RunId,
+    RunState, Step, StepId, StepOutcome, StepState, Submitted, TableName, VersionId,
 };
 
 use crate::connection::Connection;
@@ -353,24 +353,24 @@ impl<B: Backend> JobQueue for SqlCatalog<B> {
         write!(self, |connection| jobs::submit(connection, job))
     }
 
-    async fn claim_job(&self, worker: &str, lease_ms: i64) -> Result<Option<ClaimedJob>> {
+    async fn claim_jobs(&self, claim: &Claim) -> Result<Vec<ClaimedJob>> {
         let mut standing = read!(self, |connection| jobs::standing(connection))?;
         if standing.lapsed {
             write!(self, |connection| jobs::expire(connection))?;
             standing.due = true;
         }
         if !standing.due {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        hold!(self, |connection| jobs::claim(connection, worker, lease_ms))
+        hold!(self, |connection| jobs::claim(connection, claim))
     }
 
     async fn renew_lease(&self, lease: &Lease, lease_ms: i64) -> Result<bool> {
         hold!(self, |connection| jobs::renew(connection, lease, lease_ms))
     }
 
-    async fn end_attempt(&self, lease: &Lease, ending: &Ending) -> Result<JobState> {
-        write!(self, |connection| jobs::end(connection, lease, ending))
+    async fn end_attempts(&self, ends: &[(Lease, Ending)]) -> Result<Vec<Result<JobState>>> {
+        write!(self, |connection| jobs::end_all(connection, ends))
     }
 
     async fn cancel_job(&self, job: JobId, actor: &str) -> Result<JobState> {
@@ -385,8 +385,8 @@ impl<B: Backend> JobQueue for SqlCatalog<B> {
         read_one!(self, |connection| jobs::one(connection, id.0))
     }
 
-    async fn jobs(&self, state: Option<JobState>, limit: i64) -> Result<Vec<Job>> {
-        read_one!(self, |connection| jobs::list(connection, state, limit))
+    async fn jobs(&self, page: &JobPage) -> Result<Vec<Job>> {
+        read_one!(self, |connection| jobs::list(connection, page))
     }
 
     async fn attempts(&self, job: Option<JobId>) -> Result<Vec<Attempt>> {

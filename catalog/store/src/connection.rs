@@ -111,7 +111,8 @@ impl Connection {
     ) -> Result<()> {
         for chunk in rows.chunks(MAX_VALUES / width) {
             let sql = AssertSqlSafe(format!("{into} VALUES {}", placeholders(width, chunk.len())));
-            let mut query = Query::new(self, sql.into_sql_str(), false);
+            // The statement for one row is always the same.
+            let mut query = Query::new(self, sql.into_sql_str(), chunk.len() == 1);
             for row in chunk {
                 query = bind(query, row);
             }

@@ -64,6 +64,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../../migrations/0007_parameters.postgres.sql"),
         },
     },
+    Migration {
+        name: "queue",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0010_queue.sqlite.sql"),
+            postgres: include_str!("../../migrations/0010_queue.postgres.sql"),
+        },
+    },
 ];
 
 const RECORD: Sql = Sql {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use causeway_engine::{Engine, StatementKind, check_parameters};
 use causeway_model::{
-    CatalogError, ConcurrencyGroup, Job, JobId, JobKind, JobState, NewJob, Parameters, Rights, RunId, Submitted,
+    CatalogError, ConcurrencyGroup, Job, JobId, JobKind, JobPage, JobState, NewJob, Parameters, Rights, RunId, Submitted,
 };
 use chrono::Utc;
 use uuid::Uuid;
@@ -132,9 +132,12 @@ impl Jobs {
     pub async fn list(&self, state: Option<JobState>, limit: usize) -> Result<Vec<Job>> {
         let rights = self.rights().await?;
         let sees_all = manages_all(&rights) || rights.sees_record();
-        let read = if sees_all { i64::try_from(limit).unwrap_or(i64::MAX) } else { i64::MAX };
-        let all = self.engine.catalog().jobs(state, read).await?;
-        Ok(all.into_iter().filter(|job| sees(&rights, job)).take(limit).collect())
+        let page = JobPage {
+            state,
+            actor: (!sees_all).then(|| rights.user.clone()),
+            ..JobPage::newest(i64::try_from(limit).unwrap_or(i64::MAX))
+        };
+        Ok(self.engine.catalog().jobs(&page).await?)
     }
 
     /// Stops a job, at once if it waits, else by telling its worker.

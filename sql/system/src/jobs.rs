@@ -1,14 +1,120 @@
 //! Rows of `system.jobs` and `system.attempts`.
 
-use arrow::array::ArrayRef;
-use causeway_model::{AttemptOutcome, Catalog, ErrorClass};
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::SortOptions;
+use arrow::datatypes::SchemaRef;
+use causeway_model::{AttemptOutcome, Catalog, ErrorClass, Job, JobId, JobPage, JobState, Rights};
 use datafusion::error::Result;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use futures::stream;
 
 use crate::cells::{booleans, instants, integers, optional_integers, optional_texts, texts};
-use crate::provider::catalog_error;
+use crate::provider::{Source, catalog_error};
+use crate::visible::visible;
 
-pub(crate) async fn jobs(catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
-    let jobs = catalog.jobs(None, i64::MAX).await.map_err(catalog_error)?;
+/// Jobs read at once.
+const PAGE: i64 = 1_000;
+
+/// `system.jobs`, newest first, read page by page as far as the query wants to see: a queue may hold
+/// hundreds of thousands of jobs, and people look at the first ones.
+pub(crate) struct Pages {
+    catalog: Arc<dyn Catalog>,
+    rights: Arc<Rights>,
+    schema: SchemaRef,
+    first: JobPage,
+}
+
+/// What a condition says about the jobs to read.
+pub(crate) enum Asked {
+    State(JobState),
+    Before(JobId),
+}
+
+/// Reads `state = '…'`, `job < n`, `job <= n` and `job = n`.
+pub(crate) fn asked_for(filter: &Expr) -> Option<Asked> {
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = filter else { return None };
+    let (Expr::Column(column), Expr::Literal(value, _)) = (left.as_ref(), right.as_ref()) else { return None };
+    if column.name == "state" && *op == Operator::Eq {
+        let name = value.try_as_str().flatten()?;
+        return JobState::ALL.into_iter().find(|state| state.name() == name).map(Asked::State);
+    }
+    let datafusion::scalar::ScalarValue::Int64(Some(number)) = value else { return None };
+    match op {
+        Operator::Lt if column.name == "job" => Some(Asked::Before(JobId(*number))),
+        Operator::LtEq | Operator::Eq if column.name == "job" => Some(Asked::Before(JobId(number.saturating_add(1)))),
+        _ => None,
+    }
+}
+
+impl Pages {
+    pub(crate) fn new(catalog: &Arc<dyn Catalog>, rights: &Arc<Rights>, schema: SchemaRef, filters: &[Expr]) -> Self {
+        let mut first = JobPage::newest(PAGE);
+        for asked in filters.iter().filter_map(asked_for) {
+            match asked {
+                Asked::State(state) => first.state = Some(state),
+                Asked::Before(job) => first.before = Some(first.before.map_or(job, |before| before.min(job))),
+            }
+        }
+        if !rights.sees_record() && !rights.has_role("operator") {
+            first.actor = Some(rights.user.clone());
+        }
+        Self { catalog: Arc::clone(catalog), rights: Arc::clone(rights), schema, first }
+    }
+
+    /// Returns the plan. It says that its rows are ordered, so that `ORDER BY job DESC LIMIT 50` reads one page.
+    pub(crate) fn scan(self, projection: Option<&Vec<usize>>, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
+        let schema = SchemaRef::clone(&self.schema);
+        let at = schema.index_of("job")?;
+        let shown = projection.map_or(Some(at), |shown| shown.iter().position(|column| *column == at));
+        let newest_first = SortOptions { descending: true, nulls_first: true };
+        let ordering = shown.and_then(|place| {
+            LexOrdering::new([PhysicalSortExpr::new(Arc::new(Column::new("job", place)), newest_first)])
+        });
+        let plan = StreamingTableExec::try_new(schema, vec![Arc::new(self)], projection, ordering, false, limit)?;
+        Ok(Arc::new(plan))
+    }
+}
+
+impl fmt::Debug for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages").field("first", &self.first).finish_non_exhaustive()
+    }
+}
+
+impl PartitionStream for Pages {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _ctx: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let (catalog, rights, schema) = (Arc::clone(&self.catalog), Arc::clone(&self.rights), Arc::clone(&self.schema));
+        let pages = stream::try_unfold(Some(self.first.clone()), move |page| {
+            let (catalog, rights, schema) = (Arc::clone(&catalog), Arc::clone(&rights), Arc::clone(&schema));
+            async move {
+                let Some(page) = page else { return Ok(None) };
+                let jobs = catalog.jobs(&page).await.map_err(catalog_error)?;
+                let is_last = jobs.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
+                let next = jobs.last().filter(|_| !is_last).map(|job| JobPage { before: Some(job.id), ..page });
+                let batch = RecordBatch::try_new(schema, columns(&jobs)?)?;
+                let batch = visible(&Source::Jobs, batch, catalog.as_ref(), &rights).await?;
+                Ok(Some((batch, next)))
+            }
+        });
+        Box::pin(RecordBatchStreamAdapter::new(SchemaRef::clone(&self.schema), pages))
+    }
+}
+
+/// Returns the columns of some jobs.
+pub(crate) fn columns(jobs: &[Job]) -> Result<Vec<ArrayRef>> {
     let rows = || jobs.iter();
     let groups = || rows().map(|row| row.spec.group.as_ref());
     Ok(vec![

@@ -13,6 +13,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use crate::jobs::Pages;
 use crate::question::Question;
 use crate::visible::visible;
 use crate::{RelationDoc, System, access, audit, datasets, jobs, lineage, openlineage, operators, runs, steps, tables};
@@ -68,12 +69,13 @@ impl Source {
     async fn rows(&self, ask: &Ask<'_>) -> Result<Vec<ArrayRef>> {
         let catalog = ask.catalog;
         match self {
+            // Read page by page, by a plan of its own.
+            Self::Jobs => Ok(jobs::columns(&[])?),
             Self::Datasets => datasets::datasets(catalog).await,
             Self::DatasetVersions => datasets::versions(catalog).await,
             Self::Columns => datasets::columns(catalog).await,
             Self::Runs => runs::runs(ask).await,
             Self::Steps => steps::steps(ask).await,
-            Self::Jobs => jobs::jobs(catalog).await,
             Self::Attempts => jobs::attempts(catalog).await,
             Self::OperatorRuns => runs::operator_runs(catalog).await,
             Self::Operators => Ok(operators::operators()),
@@ -128,11 +130,15 @@ impl TableProvider for SystemTable {
         TableType::View
     }
 
-    /// A query of one run need not read all. What is read too much is filtered above.
+    /// A query of one run need not read all, nor one of jobs in one state or before one. What is read too
+    /// much is filtered above.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let has_run = matches!(self.source, Source::OpenLineage | Source::Runs | Source::Steps);
-        let of_run = |filter: &&Expr| has_run && run_asked_for(filter).is_some();
-        let answer = |filter: &&Expr| match of_run(filter) {
+        let is_used = |filter: &&Expr| match self.source {
+            Source::Jobs => jobs::asked_for(filter).is_some(),
+            _ => has_run && run_asked_for(filter).is_some(),
+        };
+        let answer = |filter: &&Expr| match is_used(filter) {
             true => TableProviderFilterPushDown::Inexact,
             false => TableProviderFilterPushDown::Unsupported,
         };
@@ -146,6 +152,10 @@ impl TableProvider for SystemTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        if self.source == Source::Jobs {
+            let pages = Pages::new(&self.system.catalog, &self.rights, self.schema(), filters);
+            return pages.scan(projection, limit);
+        }
         let catalog = self.system.catalog.as_ref();
         let ask = Ask {
             catalog,

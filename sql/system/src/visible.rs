@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, new_null_array};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::Int64Type;
-use causeway_model::{Catalog, DatasetPolicy, ReadableColumns, Rights, TableName};
+use causeway_model::{Catalog, DatasetPolicy, JobPage, ReadableColumns, Rights, TableName};
 use datafusion::error::Result;
 
 use crate::provider::{Source, catalog_error};
@@ -69,10 +69,10 @@ impl<'a> Reader<'a> {
                 let own = runs.into_iter().filter(|run| run.actor == rights.user);
                 reader.own_runs = own.map(|run| run.id.0).collect();
             }
-            Source::Jobs | Source::Attempts => {
-                let jobs = catalog.jobs(None, i64::MAX).await.map_err(catalog_error)?;
-                let own = jobs.into_iter().filter(|job| job.spec.actor == rights.user);
-                reader.own_jobs = own.map(|job| job.id.0).collect();
+            Source::Attempts => {
+                let own = JobPage { actor: Some(rights.user.clone()), ..JobPage::newest(i64::MAX) };
+                let jobs = catalog.jobs(&own).await.map_err(catalog_error)?;
+                reader.own_jobs = jobs.into_iter().map(|job| job.id.0).collect();
             }
             Source::Datasets | Source::DatasetVersions => {
                 let policies = catalog.row_policies(None).await.map_err(catalog_error)?;
@@ -90,7 +90,8 @@ impl<'a> Reader<'a> {
             Source::Runs | Source::Steps | Source::OperatorRuns => {
                 rights.has_role("operator") || self.own_runs.contains(row.text("run"))
             }
-            Source::Jobs | Source::Attempts => {
+            Source::Jobs => rights.has_role("operator") || row.text("actor") == rights.user,
+            Source::Attempts => {
                 rights.has_role("operator") || row.integer("job").is_some_and(|job| self.own_jobs.contains(&job))
             }
             Source::Datasets | Source::DatasetVersions => {

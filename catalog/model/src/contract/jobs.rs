@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::fixtures::*;
 use crate::{
-    AttemptOutcome, Catalog, CatalogError, ClaimedJob, ConcurrencyGroup, Ending, ErrorClass, Job, JobId, JobKind,
-    JobState, Lease, NewJob, Parameters, RunState, WORKER_LOST,
+    AttemptOutcome, Catalog, CatalogError, Claim, ClaimedJob, ConcurrencyGroup, Ending, ErrorClass, Job, JobId,
+    JobKind, JobPage, JobState, Lease, NewJob, Parameters, RunState, WORKER_LOST,
 };
 
 /// A lease that outlasts every case.
@@ -103,7 +103,7 @@ pub async fn a_job_that_makes_no_sense_is_refused(catalog: &dyn Catalog) {
         let error = catalog.submit_job(&wrong).await.unwrap_err();
         assert!(matches!(error, CatalogError::Invalid(_)), "{error}");
     }
-    assert!(catalog.jobs(None, 10).await.unwrap().is_empty());
+    assert!(catalog.jobs(&JobPage::newest(10)).await.unwrap().is_empty());
 }
 
 pub async fn a_key_names_one_job_whatever_became_of_it(catalog: &dyn Catalog) {
@@ -156,6 +156,44 @@ pub async fn a_group_runs_so_many_at_once(catalog: &dyn Catalog) {
     assert!(catalog.claim_job("w1", LONG).await.unwrap().is_none());
     catalog.end_attempt(&first.lease, &Ending::Succeeded).await.unwrap();
     assert_eq!(claimed(catalog).await.job.spec.run, run_id(3));
+}
+
+pub async fn a_claim_takes_as_many_as_there_is_room_for(catalog: &dyn Catalog) {
+    let grouped = |number, name: &str| {
+        let group = Some(ConcurrencyGroup { name: name.into(), limit: 2 });
+        NewJob { group, ..new_job(number) }
+    };
+    let free = [queued(catalog, 1).await, queued(catalog, 2).await];
+    let g = [submitted(catalog, grouped(3, "g")).await, submitted(catalog, grouped(4, "g")).await];
+    let h = submitted(catalog, grouped(5, "h")).await;
+    let third = queued(catalog, 6).await;
+    let claim = |limit, groups: Option<&[&str]>| Claim {
+        limit,
+        groups: groups.map(|names| names.iter().map(|name| (*name).to_owned()).collect()),
+        ..Claim::one("w1", LONG)
+    };
+    let taken = async |claim: Claim| -> Vec<JobId> {
+        catalog.claim_jobs(&claim).await.unwrap().iter().map(|claimed| claimed.job.id).collect()
+    };
+    assert_eq!(taken(claim(9, Some(&["h", "none"]))).await, [h]);
+    assert_eq!(taken(claim(1, None)).await, [free[0]]);
+    assert_eq!(taken(claim(9, None)).await, [free[1], g[0], third], "of a group one at a time");
+    assert_eq!(taken(claim(9, None)).await, [g[1]]);
+    assert_eq!(taken(claim(9, None)).await, []);
+}
+
+pub async fn each_of_several_ends_is_for_itself(catalog: &dyn Catalog) {
+    queued(catalog, 1).await;
+    let lost = lapsed(catalog).await;
+    let second = queued(catalog, 2).await;
+    let mut ends = vec![(lost, Ending::Succeeded)];
+    while let Some(claimed) = catalog.claim_job("w2", LONG).await.unwrap() {
+        let ending = if claimed.job.id == second { failed(ErrorClass::Permanent, 0) } else { Ending::Succeeded };
+        ends.push((claimed.lease, ending));
+    }
+    let ended = catalog.end_attempts(&ends).await.unwrap();
+    let states: Vec<_> = ended.into_iter().map(Result::ok).collect();
+    assert_eq!(states, [None, Some(JobState::Succeeded), Some(JobState::Dead)]);
 }
 
 pub async fn a_silent_worker_holds_no_place_in_a_group(catalog: &dyn Catalog) {
@@ -360,9 +398,13 @@ pub async fn jobs_come_newest_first(catalog: &dyn Catalog) {
     let ids = [queued(catalog, 1).await, queued(catalog, 2).await, queued(catalog, 3).await];
     claimed(catalog).await;
     let listed = |jobs: Vec<Job>| jobs.into_iter().map(|job| job.id).collect::<Vec<_>>();
-    assert_eq!(listed(catalog.jobs(None, 2).await.unwrap()), [ids[2], ids[1]]);
-    assert_eq!(listed(catalog.jobs(Some(JobState::Running), 9).await.unwrap()), [ids[0]]);
-    assert_eq!(listed(catalog.jobs(Some(JobState::Queued), 9).await.unwrap()), [ids[2], ids[1]]);
+    let all = JobPage::newest(9);
+    let page = async |page: JobPage| listed(catalog.jobs(&page).await.unwrap());
+    assert_eq!(page(JobPage::newest(2)).await, [ids[2], ids[1]]);
+    assert_eq!(page(JobPage { before: Some(ids[1]), ..all.clone() }).await, [ids[0]]);
+    assert_eq!(page(JobPage { state: Some(JobState::Running), ..all.clone() }).await, [ids[0]]);
+    assert_eq!(page(JobPage { state: Some(JobState::Queued), ..all.clone() }).await, [ids[2], ids[1]]);
+    assert_eq!(page(JobPage { actor: Some("bob".into()), ..all }).await, []);
     assert_eq!(catalog.attempts(None).await.unwrap().len(), 1);
 }
 

@@ -9,7 +9,7 @@ use causeway_model::{
     Securable, Step, StepId, StepOutcome, TableName,
 };
 
-use super::{append, covered, has_started};
+use super::{append, append_all, covered, has_started};
 use crate::connection::Connection;
 use crate::error::Result;
 use crate::{datasets, rows, runs, steps};
@@ -57,9 +57,16 @@ impl JobChange {
 
 /// Records what happened to a job, and who did it.
 pub(crate) async fn job_changed(connection: &mut Connection, job: &Job, actor: &str, change: JobChange) -> Result<()> {
-    if !has_started(connection).await? {
-        return Ok(());
-    }
+    jobs_changed(connection, &[(job, actor, change)]).await
+}
+
+/// Records what happened to jobs, a record for each.
+pub(crate) async fn jobs_changed(connection: &mut Connection, changes: &[(&Job, &str, JobChange)]) -> Result<()> {
+    let events = changes.iter().map(|(job, actor, change)| job_event(job, actor, *change)).collect();
+    append_all(connection, events).await.map(drop)
+}
+
+fn job_event(job: &Job, actor: &str, change: JobChange) -> Event {
     let outcome = match (change, job.state) {
         (JobChange::Submitted | JobChange::Retried, _) => Outcome::started(),
         (JobChange::CancelRequested, _) | (JobChange::Ended, JobState::Succeeded) => Outcome::succeeded(),
@@ -67,14 +74,13 @@ pub(crate) async fn job_changed(connection: &mut Connection, job: &Job, actor: &
     };
     let object = Object::new(ObjectKind::Job, job.id.0.to_string()).id(job.id.0);
     let context = Context { run: Some(job.spec.run.to_string()), ..Context::default() };
-    let event = Event::new(actor, Action::Job, outcome)
+    Event::new(actor, Action::Job, outcome)
         .object(object.digest(Digest::of(job.spec.work.as_bytes())))
         .fact("change", change.name())
         .fact("kind", job.spec.kind.name())
         .fact("state", job.state.name())
         .fact("attempts", job.attempt.to_string())
-        .context(context);
-    append(connection, event).await.map(drop)
+        .context(context)
 }
 
 /// What a step is about to touch, as it is found.

@@ -13,7 +13,7 @@ use causeway_model::audit::{AuditRecord, AuditState, CoveredRows};
 use crate::connection::{Connection, Row};
 use crate::error::{Result, StoreError, already_exists, damaged, invalid};
 use crate::write;
-pub(crate) use events::{JobChange, before_step, job_changed, run_changed, step_completed, step_failed};
+pub(crate) use events::{JobChange, before_step, job_changed, jobs_changed, run_changed, step_completed, step_failed};
 
 /// What the log knows of the catalog's age: rows up to these ids were there before it.
 const LAST_STEP: &str = "last_step";
@@ -39,12 +39,23 @@ pub(crate) async fn start(connection: &mut Connection, actor: &str, log: &LogId,
 
 /// Adds a record and returns its number; `None` if the log has not started.
 pub(crate) async fn append(connection: &mut Connection, event: Event) -> Result<Option<u64>> {
+    append_all(connection, vec![event]).await
+}
+
+/// Adds records and returns the number of the last one; `None` if the log has not started.
+async fn append_all(connection: &mut Connection, events: Vec<Event>) -> Result<Option<u64>> {
+    if events.is_empty() {
+        return Ok(None);
+    }
     let Some(mut frontier) = frontier(connection).await? else { return Ok(None) };
     let time = Timestamp::new(write::now(connection).await?).map_err(refused)?;
-    let appended = append_event(&mut frontier, &time, event).map_err(refused)?;
+    let mut appended = Vec::with_capacity(events.len());
+    for event in events {
+        appended.push(append_event(&mut frontier, &time, event).map_err(refused)?);
+    }
     keep(connection, &appended).await?;
     connection.query("UPDATE audit_state SET frontier = $1").bind(frontier.to_bytes()).execute().await?;
-    Ok(Some(appended.sequence))
+    Ok(appended.last().map(|last| last.sequence))
 }
 
 /// Returns true if what happens becomes a record.
@@ -52,25 +63,25 @@ pub(crate) async fn has_started(connection: &mut Connection) -> Result<bool> {
     Ok(connection.query("SELECT COUNT(*) FROM audit_state").fetch_scalar::<i64>().await? > 0)
 }
 
-async fn keep(connection: &mut Connection, appended: &Appended) -> Result<()> {
-    let Appended { sequence, content, leaf_hash, nodes } = appended;
-    connection
-        .query("INSERT INTO audit_record (sequence, content, leaf_hash) VALUES ($1, $2, $3)")
-        .bind(stored(*sequence)?)
-        .bind(content.as_bytes())
-        .bind(leaf_hash.as_bytes().as_slice())
-        .execute()
-        .await?;
-    for Node { id, hash } in nodes {
-        connection
-            .query("INSERT INTO audit_node (level, position, hash) VALUES ($1, $2, $3)")
-            .bind(i64::from(id.level))
-            .bind(stored(id.index)?)
-            .bind(hash.as_bytes().as_slice())
-            .execute()
-            .await?;
+async fn keep(connection: &mut Connection, appended: &[Appended]) -> Result<()> {
+    let mut records = Vec::with_capacity(appended.len());
+    let mut nodes = Vec::new();
+    for record in appended {
+        records.push((stored(record.sequence)?, record));
+        for node in &record.nodes {
+            nodes.push((i64::from(node.id.level), stored(node.id.index)?, node.hash));
+        }
     }
-    Ok(())
+    connection
+        .insert("INSERT INTO audit_record (sequence, content, leaf_hash)", 3, &records, |row, (sequence, record)| {
+            row.bind(*sequence).bind(record.content.as_bytes().to_vec()).bind(record.leaf_hash.as_bytes().to_vec())
+        })
+        .await?;
+    connection
+        .insert("INSERT INTO audit_node (level, position, hash)", 3, &nodes, |row, (level, position, hash)| {
+            row.bind(*level).bind(*position).bind(hash.as_bytes().to_vec())
+        })
+        .await
 }
 
 async fn frontier(connection: &mut Connection) -> Result<Option<Frontier>> {

@@ -1,36 +1,78 @@
 //! Taking a job, and taking back those whose worker fell silent.
 
-use causeway_model::{AttemptOutcome, ClaimedJob, ErrorClass, JobId, JobState, Lease, WORKER_LOST};
+use std::collections::HashMap;
+
+use causeway_model::{AttemptOutcome, Claim, ClaimedJob, ErrorClass, JobId, JobState, Lease, WORKER_LOST};
 
 use super::lease::{self, Held};
-use super::{Fault, ended, now, one};
+use super::read::in_line;
+use super::{Fault, ended, now, record_ends};
 use crate::connection::{Connection, Row, Sql};
-use crate::error::Result;
+use crate::error::{Result, invalid};
 
-/// How often a claim looks again after another one took the last place of a group.
+/// How often a claim looks again after other ones took the last places of the groups it had found.
 const LOOKS: usize = 8;
 
 /// The key space of the groups' locks on Postgres, apart from the writers'.
 const GROUP_LOCKS: i32 = 0x6a6f_6273;
 
+/// The jobs whose turn it is, at most $2 of them at $1, of the groups $3 alone if that is given: the first
+/// in line of each waiting group that has room, and the first without a group. The names of the waiting
+/// groups are found one after the other, so that nothing is as long as the queue.
 macro_rules! next_in_line {
-    ($lock:literal) => {
+    ($is_asked_for:literal, $materialized:literal, $lock:literal, $lock_job:literal) => {
         concat!(
-            "SELECT j.id, j.group_name FROM job j WHERE j.state = 'queued' AND j.run_at <= $1 AND (j.group_name IS NULL \
-             OR (SELECT COUNT(*) FROM job r WHERE r.group_name = j.group_name AND r.state = 'running' \
-             AND r.lease_until > $1) < j.group_limit) ORDER BY j.turn, j.id LIMIT 1",
-            $lock
+            "WITH RECURSIVE waiting (name) AS (
+                SELECT (SELECT j.group_name FROM job j WHERE j.state = 'queued' AND j.group_name IS NOT NULL
+                         ORDER BY j.group_name LIMIT 1)
+                UNION ALL
+                SELECT (SELECT j.group_name FROM job j WHERE j.state = 'queued' AND j.group_name > w.name
+                         ORDER BY j.group_name LIMIT 1) FROM waiting w WHERE w.name IS NOT NULL
+            ), grouped (id) AS (
+                SELECT (SELECT j.id FROM job j WHERE j.state = 'queued' AND j.group_name = w.name AND j.run_at <= $1
+                         ORDER BY j.turn, j.id LIMIT 1) FROM waiting w WHERE w.name IS NOT NULL AND ",
+            $is_asked_for,
+            "), free (id) AS ",
+            $materialized,
+            " (
+                SELECT j.id FROM job j WHERE j.state = 'queued' AND j.group_name IS NULL AND j.run_at <= $1
+                   AND CAST($3 AS TEXT) IS NULL ORDER BY j.turn, j.id LIMIT $2 ",
+            $lock,
+            ")
+            SELECT j.id, j.group_name FROM job j
+             WHERE j.id IN (SELECT id FROM grouped UNION ALL SELECT id FROM free) AND j.state = 'queued'
+               AND (j.group_name IS NULL OR (SELECT COUNT(*) FROM job r WHERE r.group_name = j.group_name
+                    AND r.state = 'running' AND r.lease_until > $1) < j.group_limit)
+             ORDER BY j.turn, j.id LIMIT $2 ",
+            $lock_job
         )
     };
 }
 
-const NEXT: Sql = Sql { sqlite: next_in_line!(""), postgres: next_in_line!(" FOR UPDATE OF j SKIP LOCKED") };
+const NEXT: Sql = Sql {
+    sqlite: next_in_line!("($3 IS NULL OR w.name IN (SELECT value FROM json_each($3)))", "", "", ""),
+    postgres: next_in_line!(
+        "(CAST($3 AS TEXT) IS NULL OR w.name IN (SELECT jsonb_array_elements_text(CAST($3 AS JSONB))))",
+        "MATERIALIZED",
+        "FOR UPDATE OF j SKIP LOCKED",
+        "FOR UPDATE OF j SKIP LOCKED"
+    ),
+};
 
 const TAKE: Sql = Sql {
     sqlite: "UPDATE job SET state = 'running', attempt = attempt + 1, lease_until = $1, \
-             lease_token = lower(hex(randomblob(16))) WHERE id = $2 RETURNING attempt, lease_token",
+             lease_token = lower(hex(randomblob(16))) WHERE id IN (SELECT value FROM json_each($2)) \
+             RETURNING id, attempt, lease_token",
     postgres: "UPDATE job SET state = 'running', attempt = attempt + 1, lease_until = $1, \
-               lease_token = gen_random_uuid()::text WHERE id = $2 RETURNING attempt, lease_token",
+               lease_token = gen_random_uuid()::text WHERE id = ANY ($2::text::bigint[]) \
+               RETURNING id, attempt, lease_token",
+};
+
+const BEGIN: Sql = Sql {
+    sqlite: "INSERT INTO attempt (job_id, attempt, worker, started_at, heartbeat_at) \
+             SELECT id, attempt, $1, $2, $2 FROM job WHERE id IN (SELECT value FROM json_each($3))",
+    postgres: "INSERT INTO attempt (job_id, attempt, worker, started_at, heartbeat_at) \
+               SELECT id, attempt, $1, $2, $2 FROM job WHERE id = ANY ($3::text::bigint[])",
 };
 
 macro_rules! lapsed {
@@ -64,21 +106,43 @@ pub(crate) async fn standing(connection: &mut Connection) -> Result<Standing> {
     Ok(Standing { lapsed: row.get::<i64>(0)? > 0, due: row.get::<i64>(1)? > 0 })
 }
 
-/// Takes the next job in line. On Postgres several may do so at once: rows that another claim holds are
+/// Takes the next jobs in line. On Postgres several may do so at once: rows that another claim holds are
 /// skipped, and a group's places are counted under the group's lock.
-pub(crate) async fn claim(connection: &mut Connection, worker: &str, lease_ms: i64) -> Result<Option<ClaimedJob>> {
+pub(crate) async fn claim(connection: &mut Connection, claim: &Claim) -> Result<Vec<ClaimedJob>> {
+    let groups = claim.groups.as_ref().map(serde_json::to_string).transpose();
+    let groups = groups.map_err(|error| invalid(format!("names of groups: {error}")))?;
     for _ in 0..LOOKS {
         let now = now(connection).await?;
-        let Some(row) = connection.query(NEXT).bind(now).fetch_optional().await? else { return Ok(None) };
-        let (id, group): (i64, Option<String>) = (row.get("id")?, row.get("group_name")?);
-        if let Some(group) = &group
-            && !has_room(connection, id, group).await?
-        {
-            continue;
+        let next = connection.query(NEXT).bind(now).bind(claim.limit.max(0)).bind(&groups).fetch_all().await?;
+        if next.is_empty() {
+            break;
         }
-        return take(connection, id, worker, now.saturating_add(lease_ms), now).await.map(Some);
+        let ids = with_room(connection, &next).await?;
+        if !ids.is_empty() {
+            return take(connection, &ids, claim, now).await;
+        }
     }
-    Ok(None)
+    Ok(Vec::new())
+}
+
+/// Returns the jobs that have no group or whose group still has room when its lock is held. The locks are
+/// taken in the order of names, so that two claims never wait for each other.
+async fn with_room(connection: &mut Connection, next: &[Row]) -> Result<Vec<i64>> {
+    let mut jobs = Vec::with_capacity(next.len());
+    for row in next {
+        jobs.push((row.get::<Option<String>>("group_name")?, row.get::<i64>("id")?));
+    }
+    jobs.sort_unstable();
+    let mut ids = Vec::with_capacity(jobs.len());
+    for (group, id) in jobs {
+        if match &group {
+            Some(group) => has_room(connection, id, group).await?,
+            None => true,
+        } {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
 }
 
 /// Counts a group's places again where no other claim can take one meanwhile.
@@ -101,18 +165,17 @@ async fn has_room(connection: &mut Connection, id: i64, group: &str) -> Result<b
     Ok(places > 0)
 }
 
-async fn take(connection: &mut Connection, id: i64, worker: &str, until: i64, now: i64) -> Result<ClaimedJob> {
-    let row = connection.query(TAKE).bind(until).bind(id).fetch_one().await?;
-    let lease = Lease { job: JobId(id), attempt: row.get("attempt")?, token: row.get("lease_token")? };
-    connection
-        .query("INSERT INTO attempt (job_id, attempt, worker, started_at, heartbeat_at) VALUES ($1, $2, $3, $4, $4)")
-        .bind(id)
-        .bind(lease.attempt)
-        .bind(worker)
-        .bind(now)
-        .execute()
-        .await?;
-    Ok(ClaimedJob { job: one(connection, id).await?, lease })
+async fn take(connection: &mut Connection, ids: &[i64], claim: &Claim, now: i64) -> Result<Vec<ClaimedJob>> {
+    let until = now.saturating_add(claim.lease_ms);
+    let taken = connection.query(TAKE).bind(until).bind_integers(ids).fetch_all().await?;
+    let mut leases = HashMap::with_capacity(taken.len());
+    for row in &taken {
+        let job = JobId(row.get("id")?);
+        leases.insert(job, Lease { job, attempt: row.get("attempt")?, token: row.get("lease_token")? });
+    }
+    connection.query(BEGIN).bind(&claim.worker).bind(now).bind_integers(ids).execute().await?;
+    let jobs = in_line(connection, ids).await?;
+    Ok(jobs.into_iter().filter_map(|job| Some(ClaimedJob { lease: leases.remove(&job.id)?, job })).collect())
 }
 
 /// Ends every attempt whose lease is over. Its job waits again, unless that was the last attempt or its
@@ -144,5 +207,9 @@ async fn expire_one(connection: &mut Connection, row: &Row, now: i64) -> Result<
     }
     lease::write(connection, &held, &change, now).await?;
     tracing::warn!(job = held.id, attempt = held.attempt, state = state.name(), "lease expired");
-    if state == JobState::Queued { Ok(()) } else { ended(connection, held.id).await }
+    if state == JobState::Queued {
+        return Ok(());
+    }
+    let job = ended(connection, held.id).await?;
+    record_ends(connection, &[job]).await
 }

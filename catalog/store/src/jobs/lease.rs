@@ -1,10 +1,10 @@
 //! What a worker writes about the job it holds, each time by compare-and-set on its lease.
 
-use causeway_model::{AttemptOutcome, CatalogError, Ending, ErrorClass, JobState, Lease};
+use causeway_model::{AttemptOutcome, CatalogError, Ending, ErrorClass, Job, JobState, Lease};
 
-use super::{Fault, ended, now, one};
+use super::{Fault, ended, now, one, record_ends};
 use crate::connection::{Connection, Row};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 
 /// A job that is running.
 pub(super) struct Held {
@@ -87,7 +87,31 @@ pub(crate) async fn renew(connection: &mut Connection, lease: &Lease, lease_ms: 
     Ok(row.get::<Option<i64>>(0)?.is_some())
 }
 
-pub(crate) async fn end(connection: &mut Connection, lease: &Lease, ending: &Ending) -> Result<JobState> {
+/// Ends attempts. One whose lease is over fails alone: nothing is written about it.
+pub(crate) async fn end_all(
+    connection: &mut Connection,
+    ends: &[(Lease, Ending)],
+) -> Result<Vec<causeway_model::Result<JobState>>> {
+    let mut states = Vec::with_capacity(ends.len());
+    let mut jobs = Vec::new();
+    for (lease, ending) in ends {
+        match end(connection, lease, ending).await {
+            Ok((state, job)) => {
+                states.push(Ok(state));
+                jobs.extend(job);
+            }
+            Err(StoreError::Catalog(error @ (CatalogError::LeaseLost { .. } | CatalogError::NotFound { .. }))) => {
+                states.push(Err(error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    record_ends(connection, &jobs).await?;
+    Ok(states)
+}
+
+/// Ends an attempt. Returns where its job is now, and the job if it has ended with it.
+async fn end(connection: &mut Connection, lease: &Lease, ending: &Ending) -> Result<(JobState, Option<Job>)> {
     let now = now(connection).await?;
     // Holds the row, so that what is decided on it is still so when it is written.
     let row = connection
@@ -106,10 +130,11 @@ pub(crate) async fn end(connection: &mut Connection, lease: &Lease, ending: &End
     let held = Held::read(&row)?;
     let change = held.after(ending, now);
     write(connection, &held, &change, now).await?;
-    if change.state != JobState::Queued {
-        ended(connection, held.id).await?;
-    }
-    Ok(change.state)
+    let job = match change.state {
+        JobState::Queued => None,
+        _ => Some(ended(connection, held.id).await?),
+    };
+    Ok((change.state, job))
 }
 
 /// Ends an attempt and moves its job. The caller holds the job's row.
@@ -147,7 +172,7 @@ pub(super) async fn write(connection: &mut Connection, held: &Held, change: &Cha
 }
 
 /// Says why a lease does not hold: there is no such job, or it is over.
-async fn refusal(connection: &mut Connection, lease: &Lease) -> crate::error::StoreError {
+async fn refusal(connection: &mut Connection, lease: &Lease) -> StoreError {
     match one(connection, lease.job.0).await {
         Ok(_) => CatalogError::LeaseLost { job: lease.job.0, attempt: lease.attempt }.into(),
         Err(error) => error,

@@ -6,14 +6,14 @@ mod lease;
 mod owner;
 mod read;
 
-use causeway_model::{CatalogError, ErrorClass, JobState, NewJob, RunId, RunState, Submitted};
+use causeway_model::{CatalogError, ErrorClass, Job, JobState, NewJob, RunId, RunState, Submitted};
 
 use crate::audit::{self, JobChange};
 use crate::connection::{Connection, Sql};
 use crate::error::{Result, already_exists, invalid};
 use crate::runs;
 pub(crate) use claim::{claim, expire, standing};
-pub(crate) use lease::{end, renew};
+pub(crate) use lease::{end_all, renew};
 pub(crate) use owner::{cancel, retry};
 pub(crate) use read::{attempts, count_open, list, one};
 
@@ -112,13 +112,18 @@ struct Fault<'a> {
     error: &'a str,
 }
 
-/// Records a job that has ended, and ends its run with it.
-async fn ended(connection: &mut Connection, id: i64) -> Result<()> {
+/// Ends the run of a job that has ended.
+async fn ended(connection: &mut Connection, id: i64) -> Result<Job> {
     let job = one(connection, id).await?;
     let state = if job.state == JobState::Succeeded { RunState::Succeeded } else { RunState::Failed };
     end_run(connection, &job.spec.run, state).await?;
-    let actor = job.spec.actor.clone();
-    audit::job_changed(connection, &job, &actor, JobChange::Ended).await
+    Ok(job)
+}
+
+/// Records that jobs have ended.
+async fn record_ends(connection: &mut Connection, jobs: &[Job]) -> Result<()> {
+    let ends: Vec<_> = jobs.iter().map(|job| (job, job.spec.actor.as_str(), JobChange::Ended)).collect();
+    audit::jobs_changed(connection, &ends).await
 }
 
 /// Ends a run that was begun and has not ended.

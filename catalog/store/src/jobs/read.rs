@@ -1,11 +1,11 @@
 //! Jobs and attempts as they are stored.
 
 use causeway_model::{
-    Attempt, AttemptOutcome, ConcurrencyGroup, ErrorClass, Job, JobId, JobKind, JobState, NewJob, RunId,
+    Attempt, AttemptOutcome, ConcurrencyGroup, ErrorClass, Job, JobId, JobKind, JobPage, JobState, NewJob, RunId,
 };
 use chrono::{DateTime, SecondsFormat};
 
-use crate::connection::{Connection, Row};
+use crate::connection::{Connection, Row, Sql};
 use crate::error::{Result, damaged, not_found};
 use crate::rows::{parameters, word};
 
@@ -24,15 +24,40 @@ pub(crate) async fn one(connection: &mut Connection, id: i64) -> Result<Job> {
     job(&row.ok_or_else(|| not_found("job", id))?)
 }
 
-pub(crate) async fn list(connection: &mut Connection, state: Option<JobState>, limit: i64) -> Result<Vec<Job>> {
-    let rows = match state {
-        Some(state) => {
-            let query = connection.query(select_job!("WHERE j.state = $1 ORDER BY j.id DESC LIMIT $2"));
-            query.bind(state.name()).bind(limit.max(0)).fetch_all().await?
-        }
-        None => connection.query(select_job!("ORDER BY j.id DESC LIMIT $1")).bind(limit.max(0)).fetch_all().await?,
+const IN_LINE: Sql = Sql {
+    sqlite: select_job!("WHERE j.id IN (SELECT value FROM json_each($1)) ORDER BY j.turn, j.id"),
+    postgres: select_job!("WHERE j.id = ANY ($1::text::bigint[]) ORDER BY j.turn, j.id"),
+};
+
+/// Reads jobs in the order of their turns.
+pub(super) async fn in_line(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Job>> {
+    connection.query(IN_LINE).bind_integers(ids).fetch_all().await?.iter().map(job).collect()
+}
+
+/// Lists a page of jobs. Each of the three texts is served by an index, newest first.
+pub(crate) async fn list(connection: &mut Connection, page: &JobPage) -> Result<Vec<Job>> {
+    let before = page.before.map_or(i64::MAX, |job| job.0);
+    let query = match (page.state, &page.actor) {
+        (Some(state), _) => connection
+            .query(select_job!(
+                "WHERE j.id < $1 AND j.state = $3 AND (CAST($4 AS TEXT) IS NULL OR j.actor = $4) \
+                 ORDER BY j.id DESC LIMIT $2"
+            ))
+            .bind(before)
+            .bind(page.limit.max(0))
+            .bind(state.name())
+            .bind(page.actor.as_deref()),
+        (None, Some(actor)) => connection
+            .query(select_job!("WHERE j.id < $1 AND j.actor = $3 ORDER BY j.id DESC LIMIT $2"))
+            .bind(before)
+            .bind(page.limit.max(0))
+            .bind(actor.as_str()),
+        (None, None) => connection
+            .query(select_job!("WHERE j.id < $1 ORDER BY j.id DESC LIMIT $2"))
+            .bind(before)
+            .bind(page.limit.max(0)),
     };
-    rows.iter().map(job).collect()
+    query.fetch_all().await?.iter().map(job).collect()
 }
 
 pub(crate) async fn attempts(connection: &mut Connection, of: Option<JobId>) -> Result<Vec<Attempt>> {

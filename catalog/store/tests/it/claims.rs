@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use causeway_model::{Catalog, ConcurrencyGroup, Ending, JobKind, JobState, NewJob, RunId};
+use causeway_model::{Catalog, ConcurrencyGroup, Ending, JobKind, JobPage, JobState, NewJob, RunId};
 use tokio::task::JoinSet;
 
 use crate::places::{Place, on_each_store};
@@ -32,15 +32,19 @@ async fn submit(catalog: &dyn Catalog, group: Option<ConcurrencyGroup>) {
     }
 }
 
+fn in_state(state: JobState, limit: i64) -> JobPage {
+    JobPage { state: Some(state), ..JobPage::newest(limit) }
+}
+
 /// Takes and ends jobs until none waits; returns how many.
 async fn work(catalog: Arc<dyn Catalog>, worker: usize, at_once: usize) -> usize {
     let mut done = 0;
-    while !catalog.jobs(Some(JobState::Queued), 1).await.unwrap().is_empty() {
+    while !catalog.jobs(&in_state(JobState::Queued, 1)).await.unwrap().is_empty() {
         let Some(claimed) = catalog.claim_job(&format!("w{worker}"), LEASE_MS).await.unwrap() else {
             tokio::task::yield_now().await;
             continue;
         };
-        let running = catalog.jobs(Some(JobState::Running), i64::MAX).await.unwrap().len();
+        let running = catalog.jobs(&in_state(JobState::Running, i64::MAX)).await.unwrap().len();
         assert!(running <= at_once, "{running} jobs run");
         assert_eq!(catalog.end_attempt(&claimed.lease, &Ending::Succeeded).await.unwrap(), JobState::Succeeded);
         done += 1;
