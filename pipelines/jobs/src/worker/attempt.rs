@@ -62,7 +62,7 @@ impl Attempt {
     /// Writes the end, as long as there is hope that the lease holds.
     async fn write(&self, ending: &Ending) -> Option<JobState> {
         loop {
-            let error = match self.shared.engine.catalog().end_attempt(&self.lease, ending).await {
+            let error = match self.shared.ender.end(&self.lease, ending).await {
                 Ok(state) => return Some(state),
                 Err(error) => error,
             };

@@ -16,6 +16,7 @@
 
 mod attempt;
 mod backoff;
+mod ender;
 mod execute;
 mod heart;
 
@@ -25,16 +26,17 @@ use std::time::{Duration, Instant};
 
 use causeway_core::Cancel;
 use causeway_engine::Engine;
-use causeway_model::{Job, JobId, JobState};
+use causeway_model::{Claim, Job, JobId, JobState};
 use tokio::task::JoinSet;
 
 use crate::error::Result;
 use attempt::Attempt;
+use ender::Ender;
 use heart::Heart;
 pub use heart::OpenCatalog;
 
-/// How often an idle worker looks for work.
-const IDLE: Duration = Duration::from_millis(100);
+/// How often an idle worker looks for work: a job waits about half as long before it starts.
+const IDLE: Duration = Duration::from_millis(40);
 
 /// How long a worker works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +97,7 @@ struct Shared {
     name: String,
     lease: Duration,
     heart: Heart,
+    ender: Ender,
     events: WorkerSink,
 }
 
@@ -121,8 +124,16 @@ impl Worker {
         events: WorkerSink,
     ) -> Result<Self> {
         let heart = Heart::start(open, options.lease).await?;
-        let shared =
-            Shared { engine, state_dir: state_dir.to_owned(), name: options.name, lease: options.lease, heart, events };
+        let ender = Ender::start(Arc::clone(engine.catalog()));
+        let shared = Shared {
+            engine,
+            state_dir: state_dir.to_owned(),
+            name: options.name,
+            lease: options.lease,
+            heart,
+            ender,
+            events,
+        };
         Ok(Self { shared: Arc::new(shared), until: options.until, slots: options.slots.max(1) })
     }
 
@@ -147,9 +158,14 @@ impl Worker {
         summary: &mut WorkerSummary,
     ) -> Result<()> {
         while !stop.is_cancelled() {
-            if running.len() < self.slots && self.take(running).await? {
+            let room = if self.until == Until::Once { 1 } else { self.slots - running.len() };
+            if room > 0 && self.take(room, running).await? > 0 {
                 if self.until == Until::Once {
                     break;
+                }
+                // Jobs that have ended meanwhile make room for others.
+                while let Some(ended) = running.try_join_next() {
+                    summary.count(ended.ok().flatten());
                 }
                 continue;
             }
@@ -164,21 +180,27 @@ impl Worker {
         Ok(())
     }
 
-    /// Takes a job and starts an attempt; returns false if none is due.
-    async fn take(&self, running: &mut JoinSet<Option<JobState>>) -> Result<bool> {
+    /// Takes jobs and starts an attempt at each; returns how many were due.
+    async fn take(&self, room: usize, running: &mut JoinSet<Option<JobState>>) -> Result<usize> {
         let asked = Instant::now();
-        let lease_ms = i64::try_from(self.shared.lease.as_millis()).unwrap_or(i64::MAX);
-        let claimed = match self.shared.engine.catalog().claim_job(&self.shared.name, lease_ms).await {
+        let claim = Claim {
+            worker: self.shared.name.clone(),
+            lease_ms: i64::try_from(self.shared.lease.as_millis()).unwrap_or(i64::MAX),
+            limit: i64::try_from(room).unwrap_or(i64::MAX),
+            groups: None,
+        };
+        let claimed = match self.shared.engine.catalog().claim_jobs(&claim).await {
             Err(error) if error.retryable() => {
                 tracing::warn!(code = error.code(), "no job could be taken; trying again");
-                None
+                Vec::new()
             }
             claimed => claimed?,
         };
-        let Some(claimed) = claimed else { return Ok(false) };
-        let attempt = Attempt::new(Arc::clone(&self.shared), claimed, asked);
-        running.spawn(attempt.run());
-        Ok(true)
+        let taken = claimed.len();
+        for claimed in claimed {
+            running.spawn(Attempt::new(Arc::clone(&self.shared), claimed, asked).run());
+        }
+        Ok(taken)
     }
 
     async fn is_through(&self) -> Result<bool> {
