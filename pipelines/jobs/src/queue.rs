@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use causeway_engine::{Engine, StatementKind, check_parameters};
 use causeway_model::{
-    CatalogError, ConcurrencyGroup, Job, JobId, JobKind, JobPage, JobState, NewJob, Parameters, Rights, RunId, Submitted,
+    CatalogError, ConcurrencyGroup, Job, JobId, JobKind, JobPage, JobState, NewJob, Parameters, Rights, RunId,
+    Submitted,
 };
 use chrono::Utc;
 use uuid::Uuid;

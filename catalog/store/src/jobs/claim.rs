@@ -6,7 +6,7 @@ use causeway_model::{AttemptOutcome, Claim, ClaimedJob, ErrorClass, JobId, JobSt
 
 use super::lease::{self, Held};
 use super::read::in_line;
-use super::{Fault, ended, now, record_ends};
+use super::{Fault, ended, now};
 use crate::connection::{Connection, Row, Sql};
 use crate::error::{Result, invalid};
 
@@ -205,11 +205,10 @@ async fn expire_one(connection: &mut Connection, row: &Row, now: i64) -> Result<
     if changed == 0 {
         return Ok(());
     }
-    lease::write(connection, &held, &change, now).await?;
+    lease::write(connection, &[(&held, change)], now).await?;
     tracing::warn!(job = held.id, attempt = held.attempt, state = state.name(), "lease expired");
     if state == JobState::Queued {
         return Ok(());
     }
-    let job = ended(connection, held.id).await?;
-    record_ends(connection, &[job]).await
+    ended(connection, &[held.id]).await
 }

@@ -1,9 +1,12 @@
 //! What a worker writes about the job it holds, each time by compare-and-set on its lease.
 
-use causeway_model::{AttemptOutcome, CatalogError, Ending, ErrorClass, Job, JobState, Lease};
+use std::collections::HashMap;
 
-use super::{Fault, ended, now, one, record_ends};
-use crate::connection::{Connection, Row};
+use causeway_model::{AttemptOutcome, CatalogError, Ending, ErrorClass, JobState, Lease};
+use serde_json::{Value, json};
+
+use super::{Fault, now, one};
+use crate::connection::{Connection, Row, Sql};
 use crate::error::{Result, StoreError};
 
 /// A job that is running.
@@ -76,7 +79,7 @@ pub(crate) async fn renew(connection: &mut Connection, lease: &Lease, lease_ms: 
         .bind(now)
         .fetch_optional()
         .await?;
-    let Some(row) = row else { return Err(refusal(connection, lease).await) };
+    let Some(row) = row else { return Err(refusal(connection, lease).await?.into()) };
     connection
         .query("UPDATE attempt SET heartbeat_at = $1 WHERE job_id = $2 AND attempt = $3")
         .bind(now)
@@ -87,94 +90,106 @@ pub(crate) async fn renew(connection: &mut Connection, lease: &Lease, lease_ms: 
     Ok(row.get::<Option<i64>>(0)?.is_some())
 }
 
+/// The leases of a list that hold, each with its job, whose row is kept from others to the end of the transaction.
+const HELD: Sql = Sql {
+    sqlite: "SELECT j.id, j.attempt, j.n_failures, j.max_attempts, j.cancel_requested_at \
+             FROM json_each($1) e JOIN job j ON j.id = e.value ->> 'job' AND j.attempt = e.value ->> 'attempt' \
+             AND j.lease_token = e.value ->> 'token' WHERE j.state = 'running' AND j.lease_until > $2",
+    postgres: "SELECT j.id, j.attempt, j.n_failures, j.max_attempts, j.cancel_requested_at \
+               FROM jsonb_to_recordset($1::text::jsonb) AS e (job bigint, attempt bigint, token text) \
+               JOIN job j ON j.id = e.job AND j.attempt = e.attempt AND j.lease_token = e.token \
+               WHERE j.state = 'running' AND j.lease_until > $2 ORDER BY j.id FOR UPDATE OF j",
+};
+
+const MOVE_JOBS: Sql = Sql {
+    sqlite: "UPDATE job SET state = e.value ->> 'state', run_at = e.value ->> 'run_at', \
+             n_failures = n_failures + (e.value ->> 'failures'), error_code = e.value ->> 'code', \
+             error = e.value ->> 'error', finished_at = e.value ->> 'finished_at', lease_token = NULL, \
+             lease_until = NULL FROM json_each($1) e WHERE job.id = e.value ->> 'job'",
+    postgres: "UPDATE job SET state = e.state, run_at = e.run_at, n_failures = n_failures + e.failures, \
+               error_code = e.code, error = e.error, finished_at = e.finished_at, lease_token = NULL, \
+               lease_until = NULL FROM jsonb_to_recordset($1::text::jsonb) AS e (job bigint, state text, \
+               run_at bigint, failures bigint, code text, error text, finished_at bigint) WHERE job.id = e.job",
+};
+
+const END_ATTEMPTS: Sql = Sql {
+    sqlite: "UPDATE attempt SET outcome = e.value ->> 'outcome', class = e.value ->> 'class', \
+             error_code = e.value ->> 'code', error = e.value ->> 'error', finished_at = $2 \
+             FROM json_each($1) e WHERE job_id = e.value ->> 'job' AND attempt.attempt = e.value ->> 'attempt'",
+    postgres: "UPDATE attempt SET outcome = e.outcome, class = e.class, error_code = e.code, error = e.error, \
+               finished_at = $2 FROM jsonb_to_recordset($1::text::jsonb) AS e (job bigint, attempt bigint, \
+               outcome text, class text, code text, error text) \
+               WHERE job_id = e.job AND attempt.attempt = e.attempt",
+};
+
 /// Ends attempts. One whose lease is over fails alone: nothing is written about it.
 pub(crate) async fn end_all(
     connection: &mut Connection,
     ends: &[(Lease, Ending)],
 ) -> Result<Vec<causeway_model::Result<JobState>>> {
-    let mut states = Vec::with_capacity(ends.len());
-    let mut jobs = Vec::new();
+    let now = now(connection).await?;
+    let held = held(connection, ends, now).await?;
+    let mut changes = Vec::with_capacity(held.len());
     for (lease, ending) in ends {
-        match end(connection, lease, ending).await {
-            Ok((state, job)) => {
-                states.push(Ok(state));
-                jobs.extend(job);
-            }
-            Err(StoreError::Catalog(error @ (CatalogError::LeaseLost { .. } | CatalogError::NotFound { .. }))) => {
-                states.push(Err(error));
-            }
-            Err(error) => return Err(error),
+        if let Some(held) = held.get(&(lease.job.0, lease.attempt)) {
+            changes.push((held, held.after(ending, now)));
         }
     }
-    record_ends(connection, &jobs).await?;
+    write(connection, &changes, now).await?;
+    let ended = changes.iter().filter(|(_, change)| change.state != JobState::Queued).map(|(held, _)| held.id);
+    let ended: Vec<i64> = ended.collect();
+    super::ended(connection, &ended).await?;
+    let moved: HashMap<i64, JobState> = changes.iter().map(|(held, change)| (held.id, change.state)).collect();
+    let mut states = Vec::with_capacity(ends.len());
+    for (lease, _) in ends {
+        let is_held = held.contains_key(&(lease.job.0, lease.attempt));
+        states.push(match moved.get(&lease.job.0).filter(|_| is_held) {
+            Some(state) => Ok(*state),
+            None => Err(refusal(connection, lease).await?),
+        });
+    }
     Ok(states)
 }
 
-/// Ends an attempt. Returns where its job is now, and the job if it has ended with it.
-async fn end(connection: &mut Connection, lease: &Lease, ending: &Ending) -> Result<(JobState, Option<Job>)> {
-    let now = now(connection).await?;
-    // Holds the row, so that what is decided on it is still so when it is written.
-    let row = connection
-        .query(
-            "UPDATE job SET lease_until = lease_until WHERE id = $1 AND attempt = $2 AND lease_token = $3 \
-             AND state = 'running' AND lease_until > $4 \
-             RETURNING id, attempt, n_failures, max_attempts, cancel_requested_at",
-        )
-        .bind(lease.job.0)
-        .bind(lease.attempt)
-        .bind(&lease.token)
-        .bind(now)
-        .fetch_optional()
-        .await?;
-    let Some(row) = row else { return Err(refusal(connection, lease).await) };
-    let held = Held::read(&row)?;
-    let change = held.after(ending, now);
-    write(connection, &held, &change, now).await?;
-    let job = match change.state {
-        JobState::Queued => None,
-        _ => Some(ended(connection, held.id).await?),
-    };
-    Ok((change.state, job))
+/// Reads the jobs whose leases hold, by job and attempt.
+async fn held(connection: &mut Connection, ends: &[(Lease, Ending)], now: i64) -> Result<HashMap<(i64, i64), Held>> {
+    let leases = ends.iter().map(|(lease, _)| lease);
+    let leases: Value =
+        leases.map(|lease| json!({"job": lease.job.0, "attempt": lease.attempt, "token": lease.token})).collect();
+    let rows = connection.query(HELD).bind(leases.to_string()).bind(now).fetch_all().await?;
+    rows.iter().map(Held::read).map(|held| held.map(|held| ((held.id, held.attempt), held))).collect()
 }
 
-/// Ends an attempt and moves its job. The caller holds the job's row.
-pub(super) async fn write(connection: &mut Connection, held: &Held, change: &Change<'_>, now: i64) -> Result<()> {
-    let (code, error) = (change.fault.map(|fault| fault.code), change.fault.map(|fault| fault.error));
-    connection
-        .query(
-            "UPDATE job SET state = $1, run_at = $2, n_failures = n_failures + $3, error_code = $4, error = $5, \
-             finished_at = $6, lease_token = NULL, lease_until = NULL WHERE id = $7",
-        )
-        .bind(change.state.name())
-        .bind(change.run_at)
-        .bind(i64::from(change.fault.is_some()))
-        .bind(code)
-        .bind(error)
-        .bind(change.state.is_ended().then_some(now))
-        .bind(held.id)
-        .execute()
-        .await?;
-    connection
-        .query(
-            "UPDATE attempt SET outcome = $1, class = $2, error_code = $3, error = $4, finished_at = $5 \
-             WHERE job_id = $6 AND attempt = $7",
-        )
-        .bind(change.outcome.name())
-        .bind(change.fault.map(|fault| fault.class.name()))
-        .bind(code)
-        .bind(error)
-        .bind(now)
-        .bind(held.id)
-        .bind(held.attempt)
-        .execute()
-        .await?;
+/// Ends attempts and moves their jobs. The caller holds the jobs' rows.
+pub(super) async fn write(connection: &mut Connection, changes: &[(&Held, Change<'_>)], now: i64) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let row = |(held, change): &(&Held, Change<'_>)| {
+        json!({
+            "job": held.id,
+            "attempt": held.attempt,
+            "state": change.state.name(),
+            "outcome": change.outcome.name(),
+            "run_at": change.run_at,
+            "failures": i64::from(change.fault.is_some()),
+            "class": change.fault.map(|fault| fault.class.name()),
+            "code": change.fault.map(|fault| fault.code),
+            "error": change.fault.map(|fault| fault.error),
+            "finished_at": change.state.is_ended().then_some(now),
+        })
+    };
+    let rows = changes.iter().map(row).collect::<Value>().to_string();
+    connection.query(MOVE_JOBS).bind(&rows).execute().await?;
+    connection.query(END_ATTEMPTS).bind(&rows).bind(now).execute().await?;
     Ok(())
 }
 
 /// Says why a lease does not hold: there is no such job, or it is over.
-async fn refusal(connection: &mut Connection, lease: &Lease) -> StoreError {
+async fn refusal(connection: &mut Connection, lease: &Lease) -> Result<CatalogError> {
     match one(connection, lease.job.0).await {
-        Ok(_) => CatalogError::LeaseLost { job: lease.job.0, attempt: lease.attempt }.into(),
-        Err(error) => error,
+        Ok(_) => Ok(CatalogError::LeaseLost { job: lease.job.0, attempt: lease.attempt }),
+        Err(StoreError::Catalog(error @ CatalogError::NotFound { .. })) => Ok(error),
+        Err(error) => Err(error),
     }
 }

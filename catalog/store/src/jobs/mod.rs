@@ -6,7 +6,7 @@ mod lease;
 mod owner;
 mod read;
 
-use causeway_model::{CatalogError, ErrorClass, Job, JobState, NewJob, RunId, RunState, Submitted};
+use causeway_model::{CatalogError, ErrorClass, JobState, NewJob, RunId, RunState, Submitted};
 
 use crate::audit::{self, JobChange};
 use crate::connection::{Connection, Sql};
@@ -112,16 +112,16 @@ struct Fault<'a> {
     error: &'a str,
 }
 
-/// Ends the run of a job that has ended.
-async fn ended(connection: &mut Connection, id: i64) -> Result<Job> {
-    let job = one(connection, id).await?;
-    let state = if job.state == JobState::Succeeded { RunState::Succeeded } else { RunState::Failed };
-    end_run(connection, &job.spec.run, state).await?;
-    Ok(job)
-}
-
-/// Records that jobs have ended.
-async fn record_ends(connection: &mut Connection, jobs: &[Job]) -> Result<()> {
+/// Records jobs that have ended, and ends their runs with them.
+async fn ended(connection: &mut Connection, ids: &[i64]) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let jobs = read::in_line(connection, ids).await?;
+    for job in &jobs {
+        let state = if job.state == JobState::Succeeded { RunState::Succeeded } else { RunState::Failed };
+        end_run(connection, &job.spec.run, state).await?;
+    }
     let ends: Vec<_> = jobs.iter().map(|job| (job, job.spec.actor.as_str(), JobChange::Ended)).collect();
     audit::jobs_changed(connection, &ends).await
 }

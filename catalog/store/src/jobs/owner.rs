@@ -2,7 +2,7 @@
 
 use causeway_model::{Job, JobId, JobState};
 
-use super::{ended, now, one, record_ends, turn};
+use super::{ended, now, one, turn};
 use crate::audit::{self, JobChange};
 use crate::connection::Connection;
 use crate::error::{Result, invalid};
@@ -36,8 +36,7 @@ pub(crate) async fn cancel(connection: &mut Connection, id: JobId, actor: &str) 
     }
     audit::job_changed(connection, &job, actor, JobChange::CancelRequested).await?;
     if waited > 0 {
-        let job = ended(connection, id.0).await?;
-        record_ends(connection, &[job]).await?;
+        ended(connection, &[id.0]).await?;
     }
     Ok(job.state)
 }
