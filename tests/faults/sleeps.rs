@@ -36,7 +36,9 @@ fn sleep_at_every_point(lake: &Product, round: usize) -> usize {
         submit(lake, &[&format!("INSERT INTO a.{point} SELECT {round} FROM a.source")]);
     }
     let mut sleepers = POINTS.map(|point| {
-        let sleeper = Doomed::start(lake, &format!("{point}=stop"), &["--slots", "1", "--verbose"]);
+        // Long enough that none is stopped while it renews it: that would stop the catalog too.
+        let options = ["--slots", "1", "--verbose", "--lease-seconds", "5"];
+        let sleeper = Doomed::start(lake, &format!("{point}=stop"), &options);
         within(&format!("sleep at {point}"), || sleeper.has_fired(point) && sleeper.is_stopped());
         sleeper
     });
@@ -56,4 +58,33 @@ fn sleep_at_every_point(lake: &Product, round: usize) -> usize {
     }
     assert_sound(lake);
     sleepers.len()
+}
+
+on_both_stores!(rows_of_who_wakes_up_first_keep_their_lineage, super::wake_before_the_other);
+
+/// Two workers have the same job, their input has changed in between, and the one whose lease is over commits.
+fn wake_before_the_other(lake: &Product) {
+    lake.ok(&["sql", "-c", "CREATE SCHEMA a; CREATE TABLE a.source AS SELECT 1 AS n; CREATE TABLE a.t (n BIGINT)"]);
+    submit(lake, &["INSERT INTO a.t SELECT sum(n) FROM a.source"]);
+    let start = || {
+        let sleeper = Doomed::start(lake, "before_commit=stop", &["--slots", "1", "--once"]);
+        within("sleep before the commit", || sleeper.has_fired("before_commit") && sleeper.is_stopped());
+        sleeper
+    };
+    let mut first = start();
+    lake.ok(&["sql", "-c", "INSERT INTO a.source SELECT 10"]);
+    std::thread::sleep(std::time::Duration::from_millis(1500)); // the lease is a second
+    let mut second = start();
+    for sleeper in [&mut first, &mut second] {
+        sleeper.signal("CONT");
+        assert_eq!(sleeper.ends(), Some(0), "{}", sleeper.said());
+    }
+    drain(lake);
+    assert_eq!(commits(lake, "t"), 2);
+    let rows = lake.query("SELECT n FROM a.t");
+    let read = lake.query("SELECT s.inputs FROM system.steps s JOIN system.jobs j ON j.run = s.run");
+    let expected = if rows[0]["n"] == 1 { "a.source@0" } else { "a.source@1" };
+    assert_eq!((rows.len(), &read[0]["inputs"]), (1, &serde_json::json!([expected])), "{rows:?}");
+    assert_sound(lake);
+    println!("faults: a late commit found by the next attempt");
 }

@@ -21,9 +21,16 @@ fn workers_that_are_killed_at_random_do_each_of_many_jobs_once() {
     let n_jobs = if rounds() > 1 { 2000 } else { 24 };
     let tables: String = (0..TABLES).map(|table| format!("CREATE TABLE a.t{table} (n BIGINT);")).collect();
     lake.ok(&["sql", "-c", &format!("CREATE SCHEMA a; CREATE TABLE a.source AS SELECT 1 AS n; {tables}")]);
-    for job in 0..n_jobs {
-        submit(&lake, &[&format!("INSERT INTO a.t{} SELECT {job} FROM a.source", job % TABLES)]);
-    }
+    std::thread::scope(|scope| {
+        for table in 0..TABLES {
+            let lake = &lake;
+            scope.spawn(move || {
+                for job in (table..n_jobs).step_by(TABLES) {
+                    submit(lake, &[&format!("INSERT INTO a.t{table} SELECT {job} FROM a.source")]);
+                }
+            });
+        }
+    });
     let start = || Doomed::start(&lake, "", &["--slots", "2"]);
     let mut random = random();
     let mut workers: Vec<Doomed> = (0..WORKERS).map(|_| start()).collect();

@@ -19,10 +19,13 @@ pub(super) struct Doomed {
 }
 
 impl Doomed {
-    /// Starts a worker with a lease of a second.
+    /// Starts a worker, with a lease of a second if the options do not say otherwise.
     pub(super) fn start(lake: &Product, faults: &str, options: &[&str]) -> Self {
-        let worker = ["worker", "--lease-seconds", "1"];
-        Self::run(lake, lake.command(&[&worker, options].concat()), faults)
+        let worker: &[&str] = match options.contains(&"--lease-seconds") {
+            true => &["worker"],
+            false => &["worker", "--lease-seconds", "1"],
+        };
+        Self::run(lake, lake.command(&[worker, options].concat()), faults)
     }
 
     /// Starts a command.

@@ -205,6 +205,8 @@ impl Runner {
             seed: seed_of(name),
             user: self.user.clone(),
             parameters: self.parameters.clone(),
+            // The lock of a pipeline that runs by hand is kept by whoever is asleep with it.
+            keep_inputs: self.run.is_some(),
         }
     }
 

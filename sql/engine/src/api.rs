@@ -172,6 +172,9 @@ pub struct StatementContext {
     pub user: Option<String>,
     /// The values of its `:name`s.
     pub parameters: Parameters,
+    /// Reads the versions that an earlier attempt has pinned, unless that one is known to have ended: it may
+    /// only be asleep, and commit yet.
+    pub keep_inputs: bool,
 }
 
 impl StatementContext {
@@ -190,6 +193,7 @@ impl Default for StatementContext {
             seed: Seed(0),
             user: None,
             parameters: Parameters::default(),
+            keep_inputs: false,
         }
     }
 }

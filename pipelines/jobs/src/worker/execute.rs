@@ -83,6 +83,7 @@ async fn statement(shared: &Shared, job: &Job, cancel: Cancel) -> Result<Done> {
             base_dir,
             user: user(job),
             parameters: job.spec.parameters.clone(),
+            keep_inputs: true,
             ..StatementContext::default()
         },
     };

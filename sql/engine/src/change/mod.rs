@@ -151,14 +151,26 @@ impl Change<'_> {
     /// if its commit has landed.
     async fn prepare_after(&self, earlier: Option<&Step>) -> Result<(Prepared, Option<Commit>)> {
         if let Some(step) = earlier.filter(|step| matches!(step.state, StepState::Running | StepState::Failed))
-            && let Ok(Some((prepared, commit))) = self.prepare_landed(step).await
+            && let Ok(prepared) = self.prepare_again(step).await
         {
-            return Ok((prepared, Some(commit)));
+            match self.landed(&prepared).await {
+                Ok(None) if step.state == StepState::Running && self.keeps_inputs() => return Ok((prepared, None)),
+                Ok(Some(commit)) => return Ok((prepared, Some(commit))),
+                Ok(None) | Err(_) => {}
+            }
         }
         if earlier.is_none() {
             self.catch_up().await?;
         }
         Ok((self.prepare(&[]).await?, None))
+    }
+
+    /// Returns true if this attempt reads what the one before it has pinned: whichever of the two commits,
+    /// the record says what the rows were made from. What changes rows in place is computed from the newest
+    /// version, and another's commit in between is a conflict.
+    fn keeps_inputs(&self) -> bool {
+        let in_place = matches!(self.kind(), StatementKind::Update | StatementKind::Delete | StatementKind::Merge);
+        self.request.context.keep_inputs && !in_place
     }
 
     async fn landed(&self, prepared: &Prepared) -> Result<Option<Commit>> {
@@ -353,13 +365,18 @@ impl Change<'_> {
         self.attempt(step, prepared, Some(commit), started).await.ok()
     }
 
-    /// Prepares an earlier attempt again over its pinned inputs, if its commit has landed.
-    async fn prepare_landed(&self, step: &Step) -> Result<Option<(Prepared, Commit)>> {
+    /// Prepares an earlier attempt again over its pinned inputs.
+    async fn prepare_again(&self, step: &Step) -> Result<Prepared> {
         let mut pinned = Vec::with_capacity(step.inputs.len());
         for input in &step.inputs {
             pinned.push(self.engine.catalog().version_by_id(*input).await?);
         }
-        let prepared = self.prepare(&pinned).await?;
+        self.prepare(&pinned).await
+    }
+
+    /// Prepares an earlier attempt again if its commit has landed.
+    async fn prepare_landed(&self, step: &Step) -> Result<Option<(Prepared, Commit)>> {
+        let prepared = self.prepare_again(step).await?;
         Ok(self.landed(&prepared).await?.map(|commit| (prepared, commit)))
     }
 
