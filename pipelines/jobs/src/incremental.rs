@@ -84,8 +84,13 @@ impl Runner {
         let whole = &step.statement.sql;
         let Some(growing) = &step.growing else { return Ok(whole.clone()) };
         if let Some(earlier) = self.engine.catalog().step(run, &step.name).await? {
-            let is_open = matches!(earlier.state, StepState::Running | StepState::Failed);
-            if earlier.state == StepState::Succeeded || (is_open && self.engine.is_landed(&earlier).await?) {
+            // One that did not end may still commit: this attempt would take that for its own.
+            let is_kept = match earlier.state {
+                StepState::Succeeded | StepState::Running => true,
+                StepState::Failed => self.engine.is_landed(&earlier).await?,
+                StepState::Blocked | StepState::UpToDate => false,
+            };
+            if is_kept {
                 return Ok(earlier.sql);
             }
         }
