@@ -162,6 +162,8 @@ pub struct NewJob {
     pub max_attempts: i64,
     /// The longest an attempt may take, in milliseconds.
     pub timeout_ms: Option<i64>,
+    /// The most memory an attempt may take, in bytes; `None` for what its worker gives each job.
+    pub memory_limit_bytes: Option<i64>,
 }
 
 /// A job. Instants are RFC 3339, UTC, by the database's clock.

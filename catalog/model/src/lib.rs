@@ -13,6 +13,7 @@
 //! holds the suite that every store must pass.
 
 mod access;
+mod alert;
 pub mod audit;
 mod catalog;
 #[cfg(feature = "contract-tests")]
@@ -26,16 +27,19 @@ mod outbox;
 mod parameters;
 mod queue;
 mod run;
+mod watch;
+mod worker;
 
 pub use access::{
     AccessChange, BUILT_IN, Grant, PUBLIC, Principal, PrincipalKind, Privilege, ReadableColumns, Rights, RowPolicy,
     Securable,
 };
+pub use alert::{Alert, AlertEnd, AlertTransition, NewAlert};
 pub use audit::AuditLog;
 pub use catalog::Catalog;
 pub use dataset::{Column, Dataset, DatasetKind, DatasetPolicy, DatasetVersion, Declared, NewFile};
 pub use error::{CatalogError, Result, WORKER_LOST};
-pub use ids::{DatasetId, JobId, RunId, StepId, TableName, VersionId};
+pub use ids::{AlertId, DatasetId, JobId, RunId, StepId, TableName, VersionId, WorkerId};
 pub use job::{
     Attempt, AttemptOutcome, Claim, ClaimedJob, ConcurrencyGroup, Ending, ErrorClass, Job, JobKind, JobPage, JobState,
     Lease, NewJob, Submitted,
@@ -49,3 +53,5 @@ pub use queue::JobQueue;
 pub use run::{
     IngestedFile, NewRun, NewStep, OperatorUse, OutputVersion, Run, RunKind, RunState, Step, StepOutcome, StepState,
 };
+pub use watch::{Figures, KEPT_LOG_LINES, TOLD_TABLES, TableFigures, Watch};
+pub use worker::{LogLevel, LogLine, NewLogLine, NewWorker, WorkerRecord, WorkerState};

@@ -13,16 +13,17 @@ use tokio::time::Instant;
 use causeway_audit::{Event, LogId, Node, NodeId, PublicKey};
 use causeway_model::audit::{AuditRecord, AuditState, CoveredRows};
 use causeway_model::{
-    Attempt, AuditLog, Catalog, CatalogError, Change, ChangeRecord, Claim, ClaimedJob, Dataset, DatasetId,
-    DatasetVersion, Direction, Ending, Failure, Grant, Job, JobId, JobPage, JobQueue, JobState, Lease, LineageRow,
-    NewFile, NewJob, NewRun, NewStep, OperatorUse, OutboxStatus, Principal, Result, Rights, RowPolicy, Run, RunId,
-    RunState, Step, StepId, StepOutcome, StepState, Submitted, TableName, VersionId,
+    Alert, AlertEnd, AlertId, Attempt, AuditLog, Catalog, CatalogError, Change, ChangeRecord, Claim, ClaimedJob,
+    Dataset, DatasetId, DatasetVersion, Direction, Ending, Failure, Figures, Grant, Job, JobId, JobPage, JobQueue,
+    JobState, Lease, LineageRow, LogLine, NewAlert, NewFile, NewJob, NewLogLine, NewRun, NewStep, NewWorker,
+    OperatorUse, OutboxStatus, Principal, Result, Rights, RowPolicy, Run, RunId, RunState, Step, StepId, StepOutcome,
+    StepState, Submitted, TableName, VersionId, Watch, WorkerId, WorkerRecord, WorkerState,
 };
 
 use crate::connection::Connection;
 use crate::error::{Result as StoreResult, StoreError};
 use crate::lineage::{self, Question};
-use crate::{access, audit, check, complete, datasets, files, jobs, outbox, runs, steps};
+use crate::{access, audit, check, complete, datasets, files, jobs, outbox, runs, steps, watch};
 
 /// A catalog in a database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -395,5 +396,51 @@ impl<B: Backend> JobQueue for SqlCatalog<B> {
 
     async fn open_jobs(&self) -> Result<i64> {
         read_one!(self, |connection| jobs::count_open(connection))
+    }
+}
+
+#[async_trait]
+impl<B: Backend> Watch for SqlCatalog<B> {
+    async fn register_worker(&self, worker: &NewWorker) -> Result<WorkerId> {
+        hold!(self, |connection| watch::workers::register(connection, worker))
+    }
+
+    async fn beat_worker(&self, worker: WorkerId, state: WorkerState) -> Result<()> {
+        hold!(self, |connection| watch::workers::beat(connection, worker, state))
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>> {
+        read!(self, |connection| watch::workers::list(connection))
+    }
+
+    async fn add_log_lines(&self, lines: &[NewLogLine]) -> Result<()> {
+        hold!(self, |connection| watch::log::add(connection, lines))
+    }
+
+    async fn log_lines(&self, job: JobId, after: i64, limit: i64) -> Result<Vec<LogLine>> {
+        read_one!(self, |connection| watch::log::list(connection, job, after, limit))
+    }
+
+    async fn job_of_run(&self, run: &str) -> Result<Option<JobId>> {
+        read_one!(self, |connection| watch::log::job_of_run(connection, run))
+    }
+
+    async fn raise_alert(&self, alert: &NewAlert) -> Result<bool> {
+        hold!(self, |connection| watch::alerts::raise(connection, alert))
+    }
+
+    async fn claim_alerts(&self, lease_ms: i64, limit: i64) -> Result<Vec<Alert>> {
+        if !read_one!(self, |connection| watch::alerts::is_due(connection))? {
+            return Ok(Vec::new());
+        }
+        hold!(self, |connection| watch::alerts::claim(connection, lease_ms, limit))
+    }
+
+    async fn end_alert(&self, alert: AlertId, delivered_to: &[String], end: AlertEnd) -> Result<()> {
+        hold!(self, |connection| watch::alerts::end(connection, alert, delivered_to, end))
+    }
+
+    async fn figures(&self) -> Result<Figures> {
+        read!(self, |connection| watch::figures::read(connection))
     }
 }

@@ -35,6 +35,7 @@ mod rows;
 mod runs;
 mod sqlite;
 mod steps;
+mod watch;
 mod write;
 
 pub use catalog::SqlCatalog;

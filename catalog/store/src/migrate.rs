@@ -65,6 +65,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         },
     },
     Migration {
+        name: "workers",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0009_workers.sqlite.sql"),
+            postgres: include_str!("../../migrations/0009_workers.postgres.sql"),
+        },
+    },
+    Migration {
         name: "queue",
         sql: Sql {
             sqlite: include_str!("../../migrations/0010_queue.sqlite.sql"),

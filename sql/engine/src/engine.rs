@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use causeway_core::{Cancel, OperatorFactory};
 use causeway_lake::Lake;
 use causeway_model::{Catalog, NewRun, Parameters, Rights, RunId, RunKind, RunState, Step, TableName};
 use datafusion::execution::TaskContext;
-use datafusion::execution::session_state::SessionState;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as SqlStatement, Value, VisitMut, VisitorMut};
@@ -32,6 +33,7 @@ use crate::plan::{Planned, on_big_stack};
 use crate::procedure::Procedures;
 use crate::relations::CallPlanner;
 use crate::resolve::{Lookup, Resolved};
+use crate::resources::{JobResources, Usage, job_runtime};
 use crate::running::Running;
 use crate::session::{PlanningContext, base_session};
 use crate::system::SystemRelations;
@@ -49,6 +51,8 @@ struct Inner {
     pool: Arc<rayon::ThreadPool>,
     prepared: Mutex<HashMap<String, Box<Query>>>,
     procedures: OnceLock<Arc<dyn Procedures>>,
+    /// Bytes that were spilled, by this engine and those made of it for jobs.
+    spilled: Arc<AtomicU64>,
 }
 
 impl Engine {
@@ -62,7 +66,8 @@ impl Engine {
         lake: Lake,
         system: Arc<dyn SystemRelations>,
     ) -> Result<Self> {
-        let session = base_session(&config)?;
+        let spilled = Arc::default();
+        let session = base_session(&config, &spilled)?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(config.threads)
             .thread_name(|index| format!("operator-{index}"))
@@ -70,7 +75,7 @@ impl Engine {
             .map_err(|error| EngineError::new(ErrorKind::Internal, format!("cannot start threads: {error}")))?;
         let prepared = Mutex::default();
         let procedures = OnceLock::new();
-        Ok(Self(Arc::new(Inner { config, catalog, lake, system, session, pool: Arc::new(pool), prepared, procedures })))
+        Ok(Self(Arc::new(Inner { config, catalog, lake, system, session, pool: Arc::new(pool), prepared, procedures, spilled })))
     }
 
     /// Offers `CALL`; what is called is done by `procedures`. The first to be given stay.
@@ -82,6 +87,41 @@ impl Engine {
 
     pub(crate) fn procedures(&self) -> Option<&Arc<dyn Procedures>> {
         self.0.procedures.get()
+    }
+
+    /// Returns an engine for one job: over the same catalog and lake, with threads and limits of this one,
+    /// and within them its own part of the memory and its own folder to spill to.
+    ///
+    /// # Errors
+    /// If the runtime of the job cannot be made.
+    pub fn for_job(&self, resources: &JobResources) -> Result<Self> {
+        let inner = &self.0;
+        let runtime = job_runtime(inner.session.runtime_env(), resources, &inner.spilled)?;
+        let session = SessionStateBuilder::new_from_existing(inner.session.clone()).with_runtime_env(runtime).build();
+        Ok(Self(Arc::new(Inner {
+            config: EngineConfig {
+                memory_limit_bytes: resources.memory_limit_bytes.min(inner.config.memory_limit_bytes),
+                spill_dir: resources.spill_dir.clone(),
+                ..inner.config.clone()
+            },
+            catalog: Arc::clone(&inner.catalog),
+            lake: inner.lake.clone(),
+            system: Arc::clone(&inner.system),
+            session,
+            pool: Arc::clone(&inner.pool),
+            prepared: Mutex::default(),
+            procedures: inner.procedures.clone(),
+            spilled: Arc::clone(&inner.spilled),
+        })))
+    }
+
+    /// Returns what the statements of this engine, and of its jobs, use and have used.
+    pub fn usage(&self) -> Usage {
+        let held = self.0.session.runtime_env().memory_pool.reserved();
+        Usage {
+            memory_bytes: u64::try_from(held).unwrap_or(u64::MAX),
+            spilled_bytes: self.0.spilled.load(Ordering::Relaxed),
+        }
     }
 
     /// Returns the catalog.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::TableFunctionArgs;
@@ -9,8 +10,6 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::{DFSchema, Result, TableReference, plan_datafusion_err};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner};
 use datafusion::logical_expr::simplify::SimplifyContext;
@@ -26,15 +25,11 @@ use crate::cooperative::CooperativeJoins;
 use crate::exec::OperatorQueryPlanner;
 use crate::membership::SpellOutMembership;
 use crate::parse::DEFAULT_SCHEMA;
+use crate::resources::shared_runtime;
 
 /// Builds the session that every statement starts from.
-pub(crate) fn base_session(config: &EngineConfig) -> Result<SessionState> {
-    let pool = TrackConsumersPool::new(
-        FairSpillPool::new(config.memory_limit_bytes),
-        std::num::NonZeroUsize::MIN.saturating_add(4),
-    );
-    let runtime =
-        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_temp_file_path(&config.spill_dir).build_arc()?;
+pub(crate) fn base_session(config: &EngineConfig, spilled: &Arc<AtomicU64>) -> Result<SessionState> {
+    let runtime = shared_runtime(config.memory_limit_bytes, &config.spill_dir, spilled)?;
     let mut session = SessionConfig::new().with_target_partitions(config.threads).with_information_schema(false);
     let options = session.options_mut();
     options.sql_parser.collect_spans = true;

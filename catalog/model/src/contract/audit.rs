@@ -146,6 +146,7 @@ pub async fn a_job_is_a_record_when_it_comes_and_when_it_goes(catalog: &dyn Cata
         group: None,
         max_attempts: 1,
         timeout_ms: None,
+        memory_limit_bytes: None,
     };
     let id = catalog.submit_job(&new).await.unwrap().job.id;
     let lease = catalog.claim_job("w1", 60_000).await.unwrap().unwrap().lease;

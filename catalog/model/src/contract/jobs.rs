@@ -16,7 +16,7 @@ const LONG: i64 = 600_000;
 const SHORT: i64 = 1;
 const OVER: Duration = Duration::from_millis(20);
 
-fn new_job(number: u8) -> NewJob {
+pub(super) fn new_job(number: u8) -> NewJob {
     NewJob {
         kind: JobKind::Statement,
         work: format!("INSERT INTO a.t SELECT {number}"),
@@ -29,6 +29,7 @@ fn new_job(number: u8) -> NewJob {
         group: None,
         max_attempts: 3,
         timeout_ms: None,
+        memory_limit_bytes: None,
     }
 }
 
@@ -85,6 +86,7 @@ pub async fn a_job_keeps_what_it_was_given(catalog: &dyn Catalog) {
         group: Some(ConcurrencyGroup { name: "site".into(), limit: 2 }),
         timeout_ms: Some(1500),
         parameters: Parameters::parse(["site=3", "note=it's; DROP", "day=2026-01-31", "x=0.1"]).unwrap(),
+        memory_limit_bytes: Some(1 << 30),
         ..new_job(1)
     };
     let id = submitted(catalog, spec.clone()).await;
@@ -99,6 +101,7 @@ pub async fn a_job_that_makes_no_sense_is_refused(catalog: &dyn Catalog) {
         NewJob { priority: -10_000_001, ..new_job(1) },
         NewJob { group: group(0), ..new_job(1) },
         NewJob { timeout_ms: Some(0), ..new_job(1) },
+        NewJob { memory_limit_bytes: Some(0), ..new_job(1) },
     ] {
         let error = catalog.submit_job(&wrong).await.unwrap_err();
         assert!(matches!(error, CatalogError::Invalid(_)), "{error}");

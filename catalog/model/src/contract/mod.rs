@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod runs;
 pub mod steps;
 pub mod versions;
+pub mod watch;
 
 /// Makes one `#[tokio::test]` of each case. `$open` is an async function beside the call that returns a
 /// fresh catalog and whatever must live as long (a temporary folder, a database process).
@@ -219,6 +220,16 @@ macro_rules! catalog_contract {
                 changes_are_listed_by_run,
                 old_changes_are_forgotten_once_told,
                 the_outbox_has_one_holder;
+            watch:
+                a_worker_says_what_it_is_doing,
+                a_worker_that_was_killed_is_silent,
+                lines_of_an_attempt_come_in_order,
+                a_line_is_as_long_as_a_line,
+                a_job_is_found_by_its_run,
+                a_pipeline_that_fails_and_recovers_alerts_once_each,
+                a_statement_and_a_stop_alert_nobody,
+                an_alert_is_raised_once_and_told_until_all_know,
+                figures_count_what_there_is;
         }
     };
 }
@@ -226,7 +237,7 @@ macro_rules! catalog_contract {
 #[cfg(test)]
 mod tests {
     const LIST: &str = include_str!("mod.rs");
-    const CASES: [&str; 11] = [
+    const CASES: [&str; 12] = [
         include_str!("access.rs"),
         include_str!("audit.rs"),
         include_str!("completion.rs"),
@@ -238,6 +249,7 @@ mod tests {
         include_str!("runs.rs"),
         include_str!("steps.rs"),
         include_str!("versions.rs"),
+        include_str!("watch.rs"),
     ];
 
     #[test]

@@ -12,10 +12,11 @@ use crate::audit::{self, JobChange};
 use crate::connection::{Connection, Sql};
 use crate::error::{Result, already_exists, invalid};
 use crate::runs;
+use crate::watch::health;
 pub(crate) use claim::{claim, expire, standing};
 pub(crate) use lease::{end_all, renew};
 pub(crate) use owner::{cancel, retry};
-pub(crate) use read::{attempts, count_open, list, one};
+pub(crate) use read::{attempts, count_open, instant, list, one};
 
 /// What one point of priority is worth in waiting.
 const PRIORITY_MS: i64 = 1_000;
@@ -29,7 +30,7 @@ const NOW: Sql = Sql {
 };
 
 /// Returns the database's time in milliseconds since 1970.
-async fn now(connection: &mut Connection) -> Result<i64> {
+pub(crate) async fn now(connection: &mut Connection) -> Result<i64> {
     connection.query(NOW).fetch_scalar().await
 }
 
@@ -69,6 +70,9 @@ fn check(new: &NewJob) -> Result<()> {
     if new.timeout_ms.is_some_and(|timeout| timeout < 1) {
         return Err(invalid("a job's time limit is above 0"));
     }
+    if new.memory_limit_bytes.is_some_and(|limit| limit < 1) {
+        return Err(invalid("a job's memory limit is above 0"));
+    }
     Ok(())
 }
 
@@ -82,8 +86,8 @@ async fn insert(connection: &mut Connection, new: &NewJob) -> Result<i64> {
     connection
         .query(
             "INSERT INTO job (kind, work, base_dir, run, actor, dedupe_key, priority, group_name, group_limit, \
-             max_attempts, timeout_ms, state, turn, run_at, submitted_at, parameters) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'queued', $12, $13, $14, $15) RETURNING id",
+             max_attempts, timeout_ms, memory_limit_bytes, state, turn, run_at, submitted_at, parameters) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'queued', $13, $14, $15, $16) RETURNING id",
         )
         .bind(new.kind.name())
         .bind(&new.work)
@@ -96,6 +100,7 @@ async fn insert(connection: &mut Connection, new: &NewJob) -> Result<i64> {
         .bind(new.group.as_ref().map(|group| group.limit))
         .bind(new.max_attempts)
         .bind(new.timeout_ms)
+        .bind(new.memory_limit_bytes)
         .bind(turn(now, new.priority))
         .bind(now)
         .bind(now)
@@ -121,6 +126,7 @@ async fn ended(connection: &mut Connection, ids: &[i64]) -> Result<()> {
     for job in &jobs {
         let state = if job.state == JobState::Succeeded { RunState::Succeeded } else { RunState::Failed };
         end_run(connection, &job.spec.run, state).await?;
+        health::note(connection, job).await?;
     }
     let ends: Vec<_> = jobs.iter().map(|job| (job, job.spec.actor.as_str(), JobChange::Ended)).collect();
     audit::jobs_changed(connection, &ends).await

@@ -111,6 +111,7 @@ fn spec(row: &Row) -> Result<NewJob> {
         group: name.zip(limit).map(|(name, limit)| ConcurrencyGroup { name, limit }),
         max_attempts: row.get("max_attempts")?,
         timeout_ms: row.get("timeout_ms")?,
+        memory_limit_bytes: row.get("memory_limit_bytes")?,
     })
 }
 
@@ -131,7 +132,8 @@ fn attempt(row: &Row) -> Result<Attempt> {
     })
 }
 
-fn instant(milliseconds: i64) -> Result<String> {
+/// Writes an instant as the catalog shows it.
+pub(crate) fn instant(milliseconds: i64) -> Result<String> {
     let instant = DateTime::from_timestamp_millis(milliseconds);
     let instant = instant.ok_or_else(|| damaged("an instant of a job lies outside the calendar"))?;
     Ok(instant.to_rfc3339_opts(SecondsFormat::Millis, true))

@@ -27,6 +27,7 @@ async fn submit(catalog: &dyn Catalog, group: Option<ConcurrencyGroup>) {
             group: group.clone(),
             max_attempts: 1,
             timeout_ms: None,
+            memory_limit_bytes: None,
         };
         catalog.submit_job(&job).await.unwrap();
     }

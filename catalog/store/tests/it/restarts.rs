@@ -104,6 +104,7 @@ fn new_job() -> NewJob {
         group: None,
         max_attempts: 1,
         timeout_ms: None,
+        memory_limit_bytes: None,
     }
 }
 

@@ -1,0 +1,105 @@
+//! Alerts, kept until everybody was told.
+
+use causeway_model::{Alert, AlertEnd, AlertId, AlertTransition, JobId, NewAlert};
+
+use super::{names, names_json};
+use crate::connection::{Connection, Row, Sql};
+use crate::error::{Result, not_found};
+use crate::jobs::{instant, now};
+use crate::rows::word;
+
+macro_rules! take_due {
+    ($lock:literal) => {
+        concat!(
+            "UPDATE alert SET next_at = $1 WHERE id IN (SELECT id FROM alert WHERE state = 'waiting' AND next_at <= $2 \
+             ORDER BY next_at, id LIMIT $3",
+            $lock,
+            ") RETURNING *"
+        )
+    };
+}
+
+const TAKE: Sql = Sql { sqlite: take_due!(""), postgres: take_due!(" FOR UPDATE SKIP LOCKED") };
+
+pub(crate) async fn raise(connection: &mut Connection, alert: &NewAlert) -> Result<bool> {
+    let now = now(connection).await?;
+    let raised = connection
+        .query(
+            "INSERT INTO alert (key, transition, pipeline, folder, job_id, run, error_code, at, state, delivered_to, \
+             next_at) VALUES ($1, $2, $3, $4, $5, (SELECT run FROM job WHERE id = $5), \
+             (SELECT error_code FROM job WHERE id = $5), $6, 'waiting', '[]', $6) ON CONFLICT (key) DO NOTHING",
+        )
+        .bind(&alert.key)
+        .bind(alert.transition.name())
+        .bind(&alert.pipeline)
+        .bind(&alert.folder)
+        .bind(alert.job.map(|job| job.0))
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(raised > 0)
+}
+
+/// Looks whether somebody is to be told, so that an idle process writes nothing.
+pub(crate) async fn is_due(connection: &mut Connection) -> Result<bool> {
+    let sql = Sql {
+        sqlite: "SELECT EXISTS (SELECT 1 FROM alert WHERE state = 'waiting' \
+                 AND next_at <= CAST(ROUND(1000 * unixepoch('now', 'subsec')) AS INTEGER))",
+        postgres: "SELECT EXISTS (SELECT 1 FROM alert WHERE state = 'waiting' \
+                   AND next_at <= CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT))",
+    };
+    connection.query(sql).fetch_scalar().await
+}
+
+pub(crate) async fn claim(connection: &mut Connection, lease_ms: i64, limit: i64) -> Result<Vec<Alert>> {
+    let now = now(connection).await?;
+    let rows =
+        connection.query(TAKE).bind(now.saturating_add(lease_ms)).bind(now).bind(limit.max(0)).fetch_all().await?;
+    let mut alerts = rows.iter().map(alert).collect::<Result<Vec<_>>>()?;
+    alerts.sort_by_key(|alert| alert.id);
+    Ok(alerts)
+}
+
+fn alert(row: &Row) -> Result<Alert> {
+    Ok(Alert {
+        id: AlertId(row.get("id")?),
+        spec: NewAlert {
+            key: row.get("key")?,
+            transition: word(row.get("transition")?, &AlertTransition::ALL, AlertTransition::name)?,
+            pipeline: row.get("pipeline")?,
+            folder: row.get("folder")?,
+            job: row.get::<Option<i64>>("job_id")?.map(JobId),
+        },
+        run: row.get("run")?,
+        error_code: row.get("error_code")?,
+        at: instant(row.get("at")?)?,
+        delivered_to: names(row.get("delivered_to")?)?,
+        n_failures: row.get("n_failures")?,
+    })
+}
+
+pub(crate) async fn end(
+    connection: &mut Connection,
+    alert: AlertId,
+    delivered_to: &[String],
+    end: AlertEnd,
+) -> Result<()> {
+    let now = now(connection).await?;
+    let (state, n_failures, next_at) = match end {
+        AlertEnd::Delivered => ("delivered", 0, now),
+        AlertEnd::Again { after_ms } => ("waiting", 1, now.saturating_add(after_ms.max(0))),
+        AlertEnd::GivenUp => ("given_up", 1, now),
+    };
+    let changed = connection
+        .query(
+            "UPDATE alert SET state = $1, delivered_to = $2, n_failures = n_failures + $3, next_at = $4 WHERE id = $5",
+        )
+        .bind(state)
+        .bind(names_json(delivered_to)?)
+        .bind(n_failures)
+        .bind(next_at)
+        .bind(alert.0)
+        .execute()
+        .await?;
+    if changed == 0 { Err(not_found("alert", alert.0)) } else { Ok(()) }
+}
