@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{JobsError, Result, place};
-use crate::manifest::{Manifest, check_name};
+use crate::manifest::{AlertRule, Manifest, check_name};
 
 /// The file that makes a folder a pipeline.
 pub(crate) const MANIFEST: &str = "pipeline.toml";
@@ -45,6 +45,16 @@ pub(crate) fn read_folders(dir: &Path) -> Result<(Manifest, Vec<Folder>)> {
     let mut reader = Reader::default();
     let manifest = reader.read(dir, None)?;
     Ok((manifest, reader.folders))
+}
+
+/// Reads who is told when the pipeline of a folder fails, recovers or is late; looks at nothing else of it.
+///
+/// # Errors
+/// If there is no manifest, or something is wrong with it.
+pub fn alert_rules(dir: &Path) -> Result<Vec<AlertRule>> {
+    let path = dir.join(MANIFEST);
+    let text = fs::read_to_string(&path).map_err(|error| JobsError::io(&path, error))?;
+    Ok(Manifest::parse(&text, &path)?.alerts)
 }
 
 #[derive(Default)]

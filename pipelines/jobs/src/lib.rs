@@ -22,11 +22,15 @@
 //! description = "All domains"
 //! include = ["../clinical"]        # their steps run as clinical/10_lung, …
 //! retries = 1                      # after errors that may pass; 0 to 10, default 0
+//! memory_limit_bytes = 2147483648  # of one attempt; default: its worker's memory divided by its slots
 //! [schedule]                       # none: runs by hand only
 //! cron = "30 2 * * *"              # minute, hour, day of month, month, day of week
 //! zone = "Europe/Berlin"           # default UTC
 //! gap = "run_after"                # or "skip": firings at times that clocks skip
 //! fold = "first"                   # or "both": firings at times that clocks repeat
+//! [[alert]]                        # who is told; may stand more than once
+//! on = ["failed", "recovered"]     # and "late"; default all three
+//! to = ["oncall"]                  # receivers that causeway.toml defines
 //! ```
 //! An included pipeline's schedule does not count; its paths start from its own folder.
 //!
@@ -64,6 +68,8 @@ mod summary;
 mod worker;
 
 pub use error::{JobsError, Result};
+pub use folder::alert_rules;
+pub use manifest::AlertRule;
 pub use pipeline::Pipeline;
 pub use plan::{Change, Plan, PlannedSchedule, PlannedStep};
 pub use procedures::Queue;
@@ -72,4 +78,6 @@ pub use run::{EventSink, RunEvent, Runner};
 pub use schedule::{Firing, Fold, Gap, Placement, Schedule};
 pub use slot::Slot;
 pub use summary::{CheckSummary, OutputSummary, RunOutcome, RunSummary, StepError, StepStatus, StepSummary, Totals};
-pub use worker::{OpenCatalog, Until, Worker, WorkerEvent, WorkerOptions, WorkerSink, WorkerSummary};
+pub use worker::{
+    AttemptDone, OpenCatalog, StepDone, Until, Worker, WorkerEvent, WorkerOptions, WorkerSink, WorkerSummary,
+};

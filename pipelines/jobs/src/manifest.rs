@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use causeway_core::nearest;
+use causeway_model::AlertTransition;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -13,14 +14,24 @@ use crate::schedule::{Fold, Gap, Schedule};
 /// The most times a step may be tried again.
 const MAX_RETRIES: u32 = 10;
 
+/// The least memory that a job can be given: a sort needs some to spill at all.
+pub(crate) const LEAST_MEMORY: u64 = 16 << 20;
+
 /// The longest name of a pipeline or step.
 const MAX_NAME: usize = 64;
 
 /// All words a manifest may hold, for suggestions.
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 20] = [
+    "alert",
+    "on",
+    "to",
+    "failed",
+    "recovered",
+    "late",
     "name",
     "description",
     "retries",
+    "memory_limit_bytes",
     "include",
     "schedule",
     "cron",
@@ -43,6 +54,19 @@ pub(crate) struct Manifest {
     /// Folders of other pipelines whose steps belong to this one, relative to its own.
     pub(crate) include: Vec<String>,
     pub(crate) schedule: Option<Schedule>,
+    /// The most memory that an attempt of its jobs may take.
+    pub(crate) memory_limit_bytes: Option<u64>,
+    /// Who is told when it fails, recovers or is late.
+    pub(crate) alerts: Vec<AlertRule>,
+}
+
+/// Who is told of what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertRule {
+    /// What they are told of.
+    pub on: Vec<AlertTransition>,
+    /// The names of receivers, as the configuration of the lake defines them.
+    pub to: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,6 +79,39 @@ struct Document {
     #[serde(default)]
     include: Vec<String>,
     schedule: Option<Spanned<ScheduleDocument>>,
+    memory_limit_bytes: Option<Spanned<u64>>,
+    #[serde(default)]
+    alert: Vec<AlertDocument>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AlertDocument {
+    #[serde(default = "every_transition")]
+    on: Vec<TransitionWord>,
+    to: Spanned<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TransitionWord {
+    Failed,
+    Recovered,
+    Late,
+}
+
+impl From<TransitionWord> for AlertTransition {
+    fn from(word: TransitionWord) -> Self {
+        match word {
+            TransitionWord::Failed => Self::Failed,
+            TransitionWord::Recovered => Self::Recovered,
+            TransitionWord::Late => Self::Late,
+        }
+    }
+}
+
+fn every_transition() -> Vec<TransitionWord> {
+    vec![TransitionWord::Failed, TransitionWord::Recovered, TransitionWord::Late]
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,6 +145,19 @@ impl Manifest {
             let problem = format!("retries must be 0 to {MAX_RETRIES}, got {}", retries.get_ref());
             return Err(fault(Some(retries.span()), problem));
         }
+        if let Some(nobody) = document.alert.iter().find(|alert| alert.to.get_ref().is_empty()) {
+            return Err(fault(Some(nobody.to.span()), "an alert names at least one receiver".to_owned()));
+        }
+        let rule = |alert: AlertDocument| AlertRule {
+            on: alert.on.into_iter().map(AlertTransition::from).collect(),
+            to: alert.to.into_inner(),
+        };
+        let alerts = document.alert.into_iter().map(rule).collect();
+        let memory = document.memory_limit_bytes;
+        if let Some(limit) = memory.as_ref().filter(|limit| *limit.get_ref() < LEAST_MEMORY) {
+            let problem = format!("memory_limit_bytes must be at least {LEAST_MEMORY}, got {}", limit.get_ref());
+            return Err(fault(Some(limit.span()), problem));
+        }
         let schedule = document.schedule.map(|section| {
             let rule = section.get_ref();
             Schedule::parse(rule.cron.get_ref(), &rule.zone, rule.gap, rule.fold)
@@ -99,6 +169,8 @@ impl Manifest {
             retries: document.retries.map_or(0, Spanned::into_inner),
             include: document.include,
             schedule: schedule.transpose()?,
+            memory_limit_bytes: memory.map(Spanned::into_inner),
+            alerts,
         })
     }
 }
@@ -192,6 +264,21 @@ mod tests {
         assert!(refusal("description = \"x\"").contains("missing field `name`"));
         assert!(refusal("name = \"Night Run\"").contains("1: name `Night Run` must be 1 to 64 of the characters"));
         assert!(refusal("name = \"x\"\nretries = 11").contains("2: retries must be 0 to 10, got 11"));
+        assert!(refusal("name = \"x\"\nmemory_limit_bytes = 5").contains("2: memory_limit_bytes must be at least"));
+    }
+
+    #[test]
+    fn an_alert_says_who_is_told_of_what() {
+        let manifest = parse(
+            "name = \"x\"\n[[alert]]\non = [\"late\"]\nto = [\"oncall\"]\n[[alert]]\nto = [\"team\", \"mail\"]\n",
+        );
+        let alerts = manifest.unwrap().alerts;
+        assert_eq!(alerts[0], AlertRule { on: vec![AlertTransition::Late], to: vec!["oncall".to_owned()] });
+        assert_eq!((alerts[1].on.len(), alerts[1].to.len()), (3, 2));
+        assert!(refusal("name = \"x\"\n[[alert]]\nto = []\n").contains("3: an alert names at least one receiver"));
+        let message = refusal("name = \"x\"\n[[alert]]\non = [\"fail\"]\nto = [\"a\"]\n");
+        assert!(message.contains("did you mean `failed`?"), "{message}");
+        assert!(refusal("name = \"x\"\n[[alert]]\ncommand = [\"sh\"]\nto = [\"a\"]\n").contains("command"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub struct Pipeline {
     pub(crate) dir: PathBuf,
     pub(crate) digest: String,
     pub(crate) schedule: Option<Schedule>,
+    memory_limit_bytes: Option<u64>,
     /// The steps in the order they run.
     pub(crate) steps: Vec<PipelineStep>,
 }
@@ -92,6 +93,7 @@ impl Pipeline {
             dir: dir.to_owned(),
             digest: digest(&folders),
             schedule: manifest.schedule,
+            memory_limit_bytes: manifest.memory_limit_bytes,
             steps: in_order(steps)?,
         })
     }
@@ -124,6 +126,11 @@ impl Pipeline {
     /// Returns the names of the parameters that its statements and checks use.
     pub fn parameters(&self) -> BTreeSet<String> {
         self.steps.iter().flat_map(PipelineStep::parameters).cloned().collect()
+    }
+
+    /// Returns the most memory that an attempt of its jobs may take, if it says so.
+    pub fn memory_limit_bytes(&self) -> Option<u64> {
+        self.memory_limit_bytes
     }
 
     /// Returns true if a step of this pipeline writes the table.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use causeway_engine::{Engine, StatementKind, check_parameters};
 use causeway_model::{
-    CatalogError, ConcurrencyGroup, Job, JobId, JobKind, JobPage, JobState, NewJob, Parameters, Rights, RunId,
-    Submitted,
+    Attempt, CatalogError, ConcurrencyGroup, Job, JobId, JobKind, JobPage, JobState, LogLine, NewJob, Parameters,
+    Rights, RunId, Submitted, WorkerRecord,
 };
 use chrono::Utc;
 use uuid::Uuid;
@@ -16,6 +16,9 @@ use crate::pipeline::Pipeline;
 
 /// The role that sees and stops the jobs of others.
 const OPERATOR: &str = "operator";
+
+/// Lines read at once.
+const MOST_LINES: i64 = 10_000;
 
 /// The work of a job.
 #[derive(Debug, Clone)]
@@ -48,6 +51,9 @@ pub struct JobRequest {
     pub max_attempts: i64,
     /// The longest an attempt may take.
     pub timeout: Option<Duration>,
+    /// The most memory an attempt may take, in bytes; what the pipeline says, or its worker gives each job,
+    /// if not given.
+    pub memory_limit_bytes: Option<u64>,
 }
 
 /// The queue as one user sees it.
@@ -72,6 +78,7 @@ impl Jobs {
     pub async fn submit(&self, request: JobRequest) -> Result<Submitted> {
         let rights = self.rights().await?;
         let mut parameters = request.parameters;
+        let mut memory_limit_bytes = request.memory_limit_bytes;
         let (kind, work, base_dir, own_group) = match request.work {
             Work::Statement { sql, base_dir } => {
                 (JobKind::Statement, self.statement(&sql, &parameters)?, base_dir, None)
@@ -80,6 +87,7 @@ impl Jobs {
                 let pipeline = Pipeline::load(&folder, &self.engine)?;
                 parameters = pipeline.complete(&parameters, Utc::now())?;
                 let folder = folder.canonicalize().map_err(|error| JobsError::io(&folder, error))?;
+                memory_limit_bytes = memory_limit_bytes.or(pipeline.memory_limit_bytes());
                 let group = ConcurrencyGroup { name: format!("pipeline {}", pipeline.name()), limit: 1 };
                 (JobKind::Pipeline, folder.display().to_string(), folder, Some(group))
             }
@@ -96,6 +104,7 @@ impl Jobs {
             group: request.group.or(own_group),
             max_attempts: request.max_attempts,
             timeout_ms: request.timeout.map(|timeout| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)),
+            memory_limit_bytes: memory_limit_bytes.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX)),
         };
         Ok(self.engine.catalog().submit_job(&job).await?)
     }
@@ -124,6 +133,52 @@ impl Jobs {
         let rights = self.rights().await?;
         let job = self.engine.catalog().job(id).await?;
         if sees(&rights, &job) { Ok(job) } else { Err(hidden(id)) }
+    }
+
+    /// Finds a job by its number, or by the id of its run or how that begins.
+    ///
+    /// # Errors
+    /// If there is none, more than one, or it may not be seen.
+    pub async fn find(&self, name: &str) -> Result<Job> {
+        if let Ok(number) = name.parse() {
+            return self.job(JobId(number)).await;
+        }
+        let found = self.engine.catalog().job_of_run(name).await?;
+        let unknown = || CatalogError::NotFound { what: "job of the run", name: name.to_owned() };
+        match self.job(found.ok_or_else(unknown)?).await {
+            Err(JobsError::Catalog(CatalogError::NotFound { .. })) => Err(unknown().into()),
+            job => job,
+        }
+    }
+
+    /// Lists the attempts of a job.
+    ///
+    /// # Errors
+    /// If there is no such job, or it may not be seen.
+    pub async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>> {
+        self.job(id).await?;
+        Ok(self.engine.catalog().attempts(Some(id)).await?)
+    }
+
+    /// Lists what was told of a job's attempts after the line `after`.
+    ///
+    /// # Errors
+    /// If there is no such job, or it may not be seen.
+    pub async fn log(&self, id: JobId, after: i64) -> Result<Vec<LogLine>> {
+        self.job(id).await?;
+        Ok(self.engine.catalog().log_lines(id, after, MOST_LINES).await?)
+    }
+
+    /// Lists the workers, newest first.
+    ///
+    /// # Errors
+    /// [`JobsError::Denied`] for anybody but an admin, operator or auditor.
+    pub async fn workers(&self) -> Result<Vec<WorkerRecord>> {
+        let rights = self.rights().await?;
+        if manages_all(&rights) || rights.sees_record() {
+            return Ok(self.engine.catalog().workers().await?);
+        }
+        Err(JobsError::Denied("the list of workers needs the role operator or auditor".to_owned()))
     }
 
     /// Lists the jobs that this user may see, newest first.

@@ -1,6 +1,7 @@
 //! The verbs.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
@@ -18,7 +19,7 @@ use crate::schema::stored_schema;
 use crate::snapshot::Snapshot;
 use crate::store::{self, Root};
 use crate::table::{Draft, Slot, Table, Tolerates};
-use crate::types::{At, Commit, LakeConfig, Marker, Rewrite, TableOptions};
+use crate::types::{At, Commit, CommitCounts, LakeConfig, Marker, Rewrite, TableOptions};
 use crate::write::Destination;
 
 /// A lake: Delta tables below one root. Cheap to clone; clones share what they know.
@@ -255,6 +256,15 @@ impl Lake {
         let table = self.table(location)?;
         table.settled().await;
         table.committed(marker).await
+    }
+
+    /// Counts the commits of this process, and how often one met another writer's.
+    pub fn commit_counts(&self) -> CommitCounts {
+        let slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.values().fold(CommitCounts::default(), |counts, slot| CommitCounts {
+            commits: counts.commits + slot.n_commits.load(Ordering::Relaxed),
+            conflicts: counts.conflicts + slot.n_conflicts.load(Ordering::Relaxed),
+        })
     }
 
     pub(crate) fn table(&self, location: &str) -> Result<Table> {

@@ -61,4 +61,4 @@ pub use error::{LakeError, Result, is_disk_full};
 pub use housekeeping::Orphans;
 pub use lake::Lake;
 pub use snapshot::Snapshot;
-pub use types::{At, Commit, LakeConfig, Marker, Rewrite, TableOptions};
+pub use types::{At, Commit, CommitCounts, LakeConfig, Marker, Rewrite, TableOptions};

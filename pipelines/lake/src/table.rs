@@ -1,6 +1,7 @@
 //! One table: its newest known state, its markers, and the commit loop.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +34,10 @@ pub(crate) struct Slot {
     pub(crate) fence: RwLock<()>,
     /// Shared by commits on their way to the store.
     commits: Arc<RwLock<()>>,
+    /// Commits of this process.
+    pub(crate) n_commits: AtomicU64,
+    /// How often one found that another writer had been faster.
+    pub(crate) n_conflicts: AtomicU64,
 }
 
 impl Slot {
@@ -242,8 +247,10 @@ impl Table {
             let version = latest.as_ref().map_or(0, |state| state.version + 1);
             draft.sign(marker, latest.as_deref());
             if self.put(version, &draft.actions).await? {
+                self.slot.n_commits.fetch_add(1, Ordering::Relaxed);
                 return self.publish(version, &draft).await;
             }
+            self.slot.n_conflicts.fetch_add(1, Ordering::Relaxed);
             tokio::time::sleep(Duration::from_millis(u64::from(attempt.min(20)))).await;
         }
         Err(self.conflict("too many writers at once"))
@@ -300,7 +307,9 @@ impl Table {
         Ok(names.iter().all(|name| added.iter().any(|add| add.path == *name)))
     }
 
+    /// Counts a conflict that cannot be resolved here, and says what it is.
     pub(crate) fn conflict(&self, detail: &'static str) -> LakeError {
+        self.slot.n_conflicts.fetch_add(1, Ordering::Relaxed);
         LakeError::Conflict { location: self.log.location.to_string(), detail }
     }
 

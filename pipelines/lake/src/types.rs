@@ -70,3 +70,12 @@ pub struct Rewrite {
     /// The version that the new rows were computed from. A table that has moved on is a conflict.
     pub base_version: Option<i64>,
 }
+
+/// Commits of a process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CommitCounts {
+    /// Those that have landed.
+    pub commits: u64,
+    /// How often one found another writer's commit in its place; most are then tried again.
+    pub conflicts: u64,
+}

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use causeway_model::{CatalogError, ClaimedJob, Ending, ErrorClass, Job, JobState, Lease};
+use causeway_model::{AttemptOutcome, CatalogError, ClaimedJob, Ending, ErrorClass, Job, JobState, Lease, LogLevel};
 use tokio::task::JoinError;
+use tracing::Instrument as _;
 
-use super::execute::{Done, Fault, execute};
+use super::execute::{Done, Fault, Work, execute};
 use super::heart::{Flags, Held, Stop};
-use super::{Shared, WorkerEvent, backoff};
+use super::log::AttemptLog;
+use super::{AttemptDone, Shared, WorkerEvent, backoff};
 use crate::error::JobsError;
 
 /// The wait before an end that could not be written is written again.
@@ -20,6 +22,7 @@ pub(super) struct Attempt {
     job: Job,
     lease: Lease,
     flags: Flags,
+    log: AttemptLog,
 }
 
 impl Attempt {
@@ -30,31 +33,53 @@ impl Attempt {
         let held = Held::new(lease.clone(), asked, timeout);
         let flags = held.flags();
         shared.heart.hold(held);
-        Self { shared, job, lease, flags }
+        let log = shared.scribe.log(job.id, lease.attempt);
+        Self { shared, job, lease, flags, log }
     }
 
     /// Does the work and writes how it ended. Returns where the job is then; `None` if that is for
     /// another worker to say.
     pub(super) async fn run(self) -> Option<JobState> {
+        // At the gravest level, so that whatever is logged within says whose it is.
+        let span = tracing::error_span!(
+            "attempt", job = self.job.id.0, attempt = self.lease.attempt, run_id = %self.job.spec.run
+        );
+        self.run_in_span().instrument(span).await
+    }
+
+    async fn run_in_span(self) -> Option<JobState> {
+        let started = Instant::now();
         let (id, attempt) = (self.job.id.0, self.lease.attempt);
         tracing::info!(job = id, attempt, run_id = %self.job.spec.run, "job started");
         (self.shared.events)(WorkerEvent::Started(Box::new(self.job.clone())));
         causeway_failpoints::at("claimed");
         let (shared, job, cancel) = (Arc::clone(&self.shared), self.job.clone(), self.flags.cancel.clone());
         // In a task of its own, so that a panic ends the task.
-        let work = tokio::spawn(async move { Box::pin(execute(&shared, &job, cancel)).await });
+        let work = Work::new(shared, self.log.clone());
+        let named = Arc::clone(&work.pipeline);
+        let work = tokio::spawn(async move { Box::pin(execute(&work, &job, attempt, cancel)).await }.in_current_span());
         let done = work.await.unwrap_or_else(|error| Done::Failed(panicked(&error)));
         causeway_failpoints::at("work_done");
         let ending = ending(done, self.flags.why(), &self.job);
         let state = self.write(&ending).await;
         causeway_failpoints::at("after_done");
         self.shared.heart.release(self.job.id);
+        self.shared.spill.clear(id, attempt);
         match state {
             Some(state) => {
                 tracing::info!(job = id, attempt, state = state.name(), "job ended");
-                (self.shared.events)(WorkerEvent::Ended { job: self.job.id, state, error: words(ending) });
+                let (outcome, pipeline) = (outcome(&ending), named.get().cloned());
+                let done = AttemptDone { pipeline, outcome, duration: started.elapsed() };
+                (self.shared.events)(WorkerEvent::Ended { job: self.job.id, state, error: words(ending), done });
             }
-            None => (self.shared.events)(WorkerEvent::Discarded(self.job.id)),
+            None => {
+                self.log.tell(
+                    LogLevel::Warning,
+                    None,
+                    "the lease was over; what the attempt says of its end is discarded",
+                );
+                (self.shared.events)(WorkerEvent::Discarded(self.job.id));
+            }
         }
         state
     }
@@ -108,6 +133,15 @@ fn words(ending: Ending) -> Option<(String, String)> {
     }
 }
 
+fn outcome(ending: &Ending) -> AttemptOutcome {
+    match ending {
+        Ending::Succeeded => AttemptOutcome::Succeeded,
+        Ending::Failed { .. } => AttemptOutcome::Failed,
+        Ending::Cancelled => AttemptOutcome::Cancelled,
+        Ending::Released { .. } => AttemptOutcome::Released,
+    }
+}
+
 fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -131,6 +165,7 @@ mod tests {
             group: None,
             max_attempts: 3,
             timeout_ms: Some(1500),
+            memory_limit_bytes: None,
         };
         Job {
             id: JobId(1),

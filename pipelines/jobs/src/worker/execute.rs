@@ -1,16 +1,19 @@
 //! The work of a job. Doing it a second time finds what the first has done.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use causeway_core::Cancel;
-use causeway_engine::{StatementContext, StepRequest};
+use causeway_engine::{Engine, StatementContext, StepReport, StepRequest};
 use causeway_model::{CatalogError, ErrorClass, Job, JobKind, NewRun, Rights, RunKind, RunState};
 
-use super::Shared;
+use super::log::AttemptLog;
+use super::narrate::Narrator;
+use super::{Shared, StepDone, WorkerEvent};
 use crate::error::{JobsError, Result};
 use crate::pipeline::Pipeline;
-use crate::run::Runner;
-use crate::summary::{RunOutcome, RunSummary};
+use crate::run::{RunEvent, Runner};
+use crate::summary::{RunOutcome, RunSummary, StepStatus, StepSummary};
 
 /// The name of the only step of a statement's run. The commit is named after run and step, so it must be
 /// the same in every attempt.
@@ -37,12 +40,29 @@ impl Fault {
     }
 }
 
+/// What an attempt works with.
+pub(super) struct Work {
+    shared: Arc<Shared>,
+    narrator: Arc<Narrator>,
+    /// The pipeline's name, once it is known.
+    pub(super) pipeline: Arc<OnceLock<String>>,
+}
+
+impl Work {
+    pub(super) fn new(shared: Arc<Shared>, log: AttemptLog) -> Self {
+        Self { shared, narrator: Arc::new(Narrator::new(log)), pipeline: Arc::default() }
+    }
+}
+
 /// Does the work of a job, or what is left of it.
-pub(super) async fn execute(shared: &Shared, job: &Job, cancel: Cancel) -> Done {
+pub(super) async fn execute(work: &Work, job: &Job, attempt: i64, cancel: Cancel) -> Done {
     causeway_failpoints::at("work");
-    let done = match job.spec.kind {
-        JobKind::Statement => statement(shared, job, cancel).await,
-        JobKind::Pipeline => pipeline(shared, job, cancel).await,
+    let done = match work.shared.engine.for_job(&work.shared.resources(job, attempt)) {
+        Err(error) => Err(error.into()),
+        Ok(engine) => match job.spec.kind {
+            JobKind::Statement => statement(work, &engine, job, cancel).await,
+            JobKind::Pipeline => pipeline(work, &engine, job, cancel).await,
+        },
     };
     done.unwrap_or_else(|error| match error {
         JobsError::Locked { .. } => Done::InUse,
@@ -63,13 +83,12 @@ fn user(job: &Job) -> Option<String> {
     Some(job.spec.actor.clone()).filter(|actor| *actor != Rights::embedded().user)
 }
 
-async fn statement(shared: &Shared, job: &Job, cancel: Cancel) -> Result<Done> {
-    let engine = &shared.engine;
-    if is_done(shared, job).await? {
+async fn statement(work: &Work, engine: &Engine, job: &Job, cancel: Cancel) -> Result<Done> {
+    if is_done(engine, job).await? {
         return Ok(Done::Succeeded);
     }
     engine.rights(user(job).as_deref()).await?;
-    open_run(shared, job).await?;
+    open_run(engine, job).await?;
     let base_dir = Some(PathBuf::from(&job.spec.base_dir));
     let request = StepRequest {
         run: job.spec.run.clone(),
@@ -84,16 +103,22 @@ async fn statement(shared: &Shared, job: &Job, cancel: Cancel) -> Result<Done> {
             user: user(job),
             parameters: job.spec.parameters.clone(),
             keep_inputs: true,
+            progress: Arc::new({
+                let narrator = Arc::clone(&work.narrator);
+                move |event| narrator.progress(None, event)
+            }),
             ..StatementContext::default()
         },
     };
-    Box::pin(engine.run_step(&request)).await?;
+    let report = Box::pin(engine.run_step(&request)).await?;
+    work.narrator.statement(&report);
+    (work.shared.events)(WorkerEvent::Step(Box::new(StepDone::of_statement(&report))));
     Ok(Done::Succeeded)
 }
 
 /// Returns true if the job's run has ended well, and only the job was not told.
-async fn is_done(shared: &Shared, job: &Job) -> Result<bool> {
-    match shared.engine.catalog().run(&job.spec.run).await {
+async fn is_done(engine: &Engine, job: &Job) -> Result<bool> {
+    match engine.catalog().run(&job.spec.run).await {
         Ok(run) => Ok(run.state == RunState::Succeeded),
         Err(CatalogError::NotFound { .. }) => Ok(false),
         Err(error) => Err(error.into()),
@@ -101,14 +126,14 @@ async fn is_done(shared: &Shared, job: &Job) -> Result<bool> {
 }
 
 /// Begins the run, or opens again what an earlier attempt began.
-async fn open_run(shared: &Shared, job: &Job) -> Result<()> {
-    let catalog = shared.engine.catalog();
+async fn open_run(engine: &Engine, job: &Job) -> Result<()> {
+    let catalog = engine.catalog();
     let new = NewRun {
         id: job.spec.run.clone(),
         kind: RunKind::Statement,
         pipeline: None,
         pipeline_digest: None,
-        engine_version: shared.engine.config().version.clone(),
+        engine_version: engine.config().version.clone(),
         actor: job.spec.actor.clone(),
         parameters: job.spec.parameters.clone(),
     };
@@ -118,15 +143,25 @@ async fn open_run(shared: &Shared, job: &Job) -> Result<()> {
     }
 }
 
-async fn pipeline(shared: &Shared, job: &Job, cancel: Cancel) -> Result<Done> {
-    if is_done(shared, job).await? {
+async fn pipeline(work: &Work, engine: &Engine, job: &Job, cancel: Cancel) -> Result<Done> {
+    if is_done(engine, job).await? {
         return Ok(Done::Succeeded);
     }
-    let pipeline = Pipeline::load(Path::new(&job.spec.work), &shared.engine)?;
-    let runner = Runner::new(shared.engine.clone(), &shared.state_dir)
+    let pipeline = Pipeline::load(Path::new(&job.spec.work), engine)?;
+    work.pipeline.get_or_init(|| pipeline.name().to_owned());
+    let (narrator, events) = (Arc::clone(&work.narrator), Arc::clone(&work.shared.events));
+    let runner = Runner::new(engine.clone(), &work.shared.state_dir)
         .with_user(user(job))
         .with_cancel(cancel)
         .with_parameters(job.spec.parameters.clone())
+        .with_events(Arc::new(move |event| {
+            narrator.run(&event);
+            if let RunEvent::StepFinished(summary) = &event
+                && let Some(done) = StepDone::of_step(summary)
+            {
+                events(WorkerEvent::Step(Box::new(done)));
+            }
+        }))
         .with_run(job.spec.run.clone());
     let summary = Box::pin(runner.run(&pipeline)).await?;
     Ok(match summary.outcome {
@@ -145,5 +180,26 @@ fn first_fault(summary: &RunSummary) -> Fault {
             error: format!("step {step}: {}", error.message),
         },
         None => Fault::new(ErrorClass::Transient, &JobsError::Stopped),
+    }
+}
+
+impl StepDone {
+    fn of_statement(report: &StepReport) -> Self {
+        Self {
+            kind: report.kind.name(),
+            tables: report.outputs.iter().map(|(table, _)| table.to_string()).collect(),
+            rows_out: report.rows_out.unwrap_or(0),
+            rows_quarantined: report.rows_quarantined.unwrap_or(0),
+        }
+    }
+
+    /// Returns what a step did now; nothing for one that was done before or has failed.
+    fn of_step(summary: &StepSummary) -> Option<Self> {
+        (summary.status == StepStatus::Succeeded).then(|| Self {
+            kind: summary.kind,
+            tables: summary.outputs.iter().map(|output| output.table.clone()).collect(),
+            rows_out: summary.rows_out.unwrap_or(0),
+            rows_quarantined: summary.rows_quarantined.unwrap_or(0),
+        })
     }
 }

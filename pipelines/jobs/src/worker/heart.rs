@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use causeway_core::Cancel;
-use causeway_model::{Catalog, CatalogError, JobId, Lease};
+use causeway_model::{Catalog, CatalogError, JobId, Lease, WorkerId, WorkerState};
 use tokio::sync::oneshot;
 
 use crate::error::{JobsError, Result};
@@ -16,6 +16,9 @@ const BEAT: Duration = Duration::from_millis(300);
 
 /// A lease is renewed when this part of it has passed.
 const RENEWALS_PER_LEASE: u32 = 4;
+
+/// How often, at the least, a worker says that it lives.
+const PRESENCE: Duration = Duration::from_secs(5);
 
 /// Opens a connection to the catalog on the thread that will use it.
 pub type OpenCatalog =
@@ -73,6 +76,32 @@ impl Held {
     }
 }
 
+/// A worker on the list of workers.
+#[derive(Debug, Clone)]
+pub(super) struct Presence {
+    id: WorkerId,
+    drains: Arc<AtomicBool>,
+}
+
+impl Presence {
+    pub(super) fn new(id: WorkerId) -> Self {
+        Self { id, drains: Arc::default() }
+    }
+
+    pub(super) fn id(&self) -> WorkerId {
+        self.id
+    }
+
+    /// Says that it takes no other job.
+    pub(super) fn drain(&self) {
+        self.drains.store(true, Ordering::Relaxed);
+    }
+
+    fn state(&self) -> WorkerState {
+        if self.drains.load(Ordering::Relaxed) { WorkerState::Draining } else { WorkerState::Running }
+    }
+}
+
 /// The thread, which ends with the value.
 #[derive(Debug)]
 pub(super) struct Heart {
@@ -82,7 +111,7 @@ pub(super) struct Heart {
 
 impl Heart {
     /// Starts the thread and returns once its connection is open.
-    pub(super) async fn start(open: OpenCatalog, lease: Duration) -> Result<Self> {
+    pub(super) async fn start(open: OpenCatalog, lease: Duration, presence: Presence) -> Result<Self> {
         let heart = Self { held: Arc::default(), stopped: Arc::default() };
         let (held, stopped) = (Arc::clone(&heart.held), Arc::clone(&heart.stopped));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -94,7 +123,7 @@ impl Heart {
                     Ok(catalog) => {
                         // Nobody waiting any more is the caller's choice.
                         let _: Result<(), _> = ready.send(Ok(()));
-                        Pulse { catalog, held, lease }.beat(&stopped).await;
+                        Pulse { catalog, held, lease, presence }.beat(&stopped).await;
                     }
                     Err(error) => drop(ready.send(Err(error))),
                 }
@@ -133,17 +162,33 @@ struct Pulse {
     catalog: Arc<dyn Catalog>,
     held: Arc<Mutex<Vec<Held>>>,
     lease: Duration,
+    presence: Presence,
 }
 
 impl Pulse {
     async fn beat(&self, stopped: &AtomicBool) {
         let pause = BEAT.min(self.lease / (2 * RENEWALS_PER_LEASE));
+        let mut told = (Instant::now(), WorkerState::Running);
         while !stopped.load(Ordering::Relaxed) {
+            let state = self.presence.state();
+            if told.1 != state || told.0.elapsed() >= PRESENCE.min(self.lease / RENEWALS_PER_LEASE) {
+                told = (Instant::now(), state);
+                self.live(state).await;
+            }
             let held = lock(&self.held).clone();
             for held in &held {
                 self.watch(held).await;
             }
             tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn live(&self, state: WorkerState) {
+        let limit = self.lease / RENEWALS_PER_LEASE;
+        match tokio::time::timeout(limit, self.catalog.beat_worker(self.presence.id, state)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(code = error.code(), "the worker cannot say that it lives"),
+            Err(_) => tracing::warn!("the worker cannot say that it lives: no answer"),
         }
     }
 

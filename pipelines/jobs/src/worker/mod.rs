@@ -19,21 +19,26 @@ mod backoff;
 mod ender;
 mod execute;
 mod heart;
+mod log;
+mod narrate;
+mod spill;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use causeway_core::Cancel;
-use causeway_engine::Engine;
-use causeway_model::{Claim, Job, JobId, JobState};
+use causeway_engine::{Engine, JobResources};
+use causeway_model::{AttemptOutcome, Claim, Job, JobId, JobState, NewWorker, WorkerState};
 use tokio::task::JoinSet;
 
 use crate::error::Result;
 use attempt::Attempt;
 use ender::Ender;
-use heart::Heart;
 pub use heart::OpenCatalog;
+use heart::{Heart, Presence};
+use log::Scribe;
+use spill::SpillHome;
 
 /// How often an idle worker looks for work: a job waits about half as long before it starts.
 const IDLE: Duration = Duration::from_millis(40);
@@ -54,6 +59,10 @@ pub enum Until {
 pub struct WorkerOptions {
     /// Its name in the record of attempts.
     pub name: String,
+    /// The machine it runs on, for people.
+    pub host: String,
+    /// The only groups whose jobs it takes; `None` takes every job.
+    pub groups: Option<Vec<String>>,
     /// Jobs at once; at least 1.
     pub slots: usize,
     /// How long it may be silent before its jobs are given to others.
@@ -67,6 +76,8 @@ pub struct WorkerOptions {
 pub enum WorkerEvent {
     /// An attempt began.
     Started(Box<Job>),
+    /// A step of an attempt has done its work.
+    Step(Box<StepDone>),
     /// An attempt ended, and its job is now there.
     Ended {
         /// The job.
@@ -75,9 +86,35 @@ pub enum WorkerEvent {
         state: JobState,
         /// What went wrong: code and words.
         error: Option<(String, String)>,
+        /// How the attempt went.
+        done: AttemptDone,
     },
     /// An attempt ended after its lease: another worker may have the job, this result is discarded.
     Discarded(JobId),
+}
+
+/// What a step of an attempt did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepDone {
+    /// What its statement does: `copy_into`, `create_table`, …
+    pub kind: &'static str,
+    /// The tables and views it made or changed.
+    pub tables: Vec<String>,
+    /// Rows written or changed.
+    pub rows_out: u64,
+    /// Rows refused by a schema contract.
+    pub rows_quarantined: u64,
+}
+
+/// How an attempt went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptDone {
+    /// The pipeline's name; `None` for a statement, or where no pipeline could be read.
+    pub pipeline: Option<String>,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// How long it took.
+    pub duration: Duration,
 }
 
 /// A receiver of events. It is called from the worker's own threads and should return at once.
@@ -88,6 +125,7 @@ pub struct Worker {
     shared: Arc<Shared>,
     until: Until,
     slots: usize,
+    presence: Presence,
 }
 
 /// What all attempts of a worker use.
@@ -95,10 +133,15 @@ struct Shared {
     engine: Engine,
     state_dir: PathBuf,
     name: String,
+    groups: Option<Vec<String>>,
     lease: Duration,
     heart: Heart,
     ender: Ender,
     events: WorkerSink,
+    scribe: Scribe,
+    spill: SpillHome,
+    /// Memory of a job that says nothing about it, in bytes.
+    memory_of_job: usize,
 }
 
 /// What a worker did.
@@ -111,11 +154,11 @@ pub struct WorkerSummary {
 }
 
 impl Worker {
-    /// Makes a worker and starts its heart. `state_dir` holds the locks of pipelines; `open` opens a
-    /// connection to the same catalog that the work cannot keep busy.
+    /// Makes a worker, puts it on the list of workers and starts its heart. `state_dir` holds the locks of
+    /// pipelines; `open` opens a connection to the same catalog that the work cannot keep busy.
     ///
     /// # Errors
-    /// If the thread of the heart or its connection cannot be had.
+    /// If the thread of the heart, its connection, or a folder to spill to cannot be had.
     pub async fn start(
         engine: Engine,
         state_dir: &Path,
@@ -123,32 +166,54 @@ impl Worker {
         open: OpenCatalog,
         events: WorkerSink,
     ) -> Result<Self> {
-        let heart = Heart::start(open, options.lease).await?;
+        let slots = options.slots.max(1);
+        let spill = SpillHome::open(&engine.config().spill_dir)?;
+        let id = engine.catalog().register_worker(&introduced(&options)).await?;
+        let presence = Presence::new(id);
+        let heart = Heart::start(open, options.lease, presence.clone()).await?;
         let ender = Ender::start(Arc::clone(engine.catalog()));
         let shared = Shared {
-            engine,
             state_dir: state_dir.to_owned(),
             name: options.name,
+            groups: options.groups,
             lease: options.lease,
             heart,
             ender,
             events,
+            scribe: Scribe::start(Arc::clone(engine.catalog())),
+            spill,
+            memory_of_job: engine.config().memory_limit_bytes / slots,
+            engine,
         };
-        Ok(Self { shared: Arc::new(shared), until: options.until, slots: options.slots.max(1) })
+        Ok(Self { shared: Arc::new(shared), until: options.until, slots, presence })
     }
 
     /// Works. Once `stop` is set no other job is taken, and those that run are run to their end.
     ///
     /// # Errors
     /// Errors of the catalog that trying again does not help, after the running jobs have ended.
-    pub async fn run(&self, stop: &Cancel) -> Result<WorkerSummary> {
+    pub async fn run(self, stop: &Cancel) -> Result<WorkerSummary> {
         let mut running = JoinSet::new();
         let mut summary = WorkerSummary::default();
         let outcome = self.take_jobs(stop, &mut running, &mut summary).await;
+        self.presence.drain();
         while let Some(ended) = running.join_next().await {
             summary.count(ended.ok().flatten());
         }
+        self.leave().await;
         outcome.map(|()| summary)
+    }
+
+    /// Writes the last lines and takes the worker off the list. Its jobs have ended; what cannot be
+    /// written now is no reason to fail.
+    async fn leave(self) {
+        let Self { shared, presence, .. } = self;
+        if let Err(error) = shared.engine.catalog().beat_worker(presence.id(), WorkerState::Stopped).await {
+            tracing::warn!(code = error.code(), "the end of the worker is not recorded");
+        }
+        if let Some(shared) = Arc::into_inner(shared) {
+            shared.scribe.end().await;
+        }
     }
 
     async fn take_jobs(
@@ -187,7 +252,7 @@ impl Worker {
             worker: self.shared.name.clone(),
             lease_ms: i64::try_from(self.shared.lease.as_millis()).unwrap_or(i64::MAX),
             limit: i64::try_from(room).unwrap_or(i64::MAX),
-            groups: None,
+            groups: self.shared.groups.clone(),
         };
         let claimed = match self.shared.engine.catalog().claim_jobs(&claim).await {
             Err(error) if error.retryable() => {
@@ -209,6 +274,26 @@ impl Worker {
             Until::Once => true,
             Until::Drained => self.shared.engine.catalog().open_jobs().await? == 0,
         })
+    }
+}
+
+impl Shared {
+    /// Returns what an attempt may use.
+    fn resources(&self, job: &Job, attempt: i64) -> JobResources {
+        let asked = job.spec.memory_limit_bytes.and_then(|limit| usize::try_from(limit).ok());
+        let memory_limit_bytes = asked.unwrap_or(self.memory_of_job);
+        JobResources { memory_limit_bytes, spill_dir: self.spill.of(job.id.0, attempt) }
+    }
+}
+
+fn introduced(options: &WorkerOptions) -> NewWorker {
+    NewWorker {
+        name: options.name.clone(),
+        host: options.host.clone(),
+        pid: i64::from(std::process::id()),
+        slots: i64::try_from(options.slots.max(1)).unwrap_or(i64::MAX),
+        groups: options.groups.clone(),
+        lease_ms: i64::try_from(options.lease.as_millis()).unwrap_or(i64::MAX),
     }
 }
 

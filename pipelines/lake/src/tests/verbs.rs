@@ -313,6 +313,7 @@ async fn a_moved_base_version_is_a_conflict(home: &Home) {
         Rewrite { schema: schema(), options: TableOptions::default(), operation: "MERGE", base_version: Some(0) };
     let lost = home.lake.overwrite_with("t", streams(0..1), &rewrite, &marker("merge")).await.unwrap_err();
     assert!(lost.retryable(), "{lost}");
+    assert_eq!(home.lake.commit_counts().conflicts, 1);
     let current = Rewrite { base_version: Some(1), ..rewrite };
     assert_eq!(home.lake.overwrite_with("t", streams(0..1), &current, &marker("merge")).await.unwrap().version, 2);
 }
