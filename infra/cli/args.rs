@@ -8,7 +8,9 @@ use causeway_model::{ParameterError, Parameters};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::EXIT_CODES;
-pub(crate) use jobs::{JobIdOptions, JobsOptions, StateOption, SubmitOptions, WorkerOptions};
+pub(crate) use jobs::{
+    JobIdOptions, JobsOptions, LogsOptions, ServeOptions, StateOption, SubmitOptions, WorkOptions, WorkerOptions,
+};
 
 /// SQL in, valid answers out, and for every answer a record of what made it.
 #[derive(Debug, Parser)]
@@ -77,6 +79,12 @@ pub(crate) enum Command {
     Submit(SubmitOptions),
     /// Run queued jobs
     Worker(WorkerOptions),
+    /// Run queued jobs and show metrics and health over HTTP
+    Serve(ServeOptions),
+    /// List the workers, newest first
+    Workers,
+    /// Show what happened in the attempts of a job
+    Logs(LogsOptions),
     /// List jobs, newest first
     Jobs(JobsOptions),
     /// Stop a job that waits or runs

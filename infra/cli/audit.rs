@@ -16,7 +16,7 @@ use crate::args::{AuditCommand, AuditOptions, LimitOptions};
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::session::open_catalog;
-pub(crate) use log::{Log, begin, sign_if_due, start};
+pub(crate) use log::{Log, begin, keep_signed, sign_if_due, start};
 
 /// Runs a command on the audit log.
 pub(crate) fn audit(app: &App, options: &AuditOptions) -> Result<Exit, Failure> {

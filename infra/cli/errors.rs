@@ -11,6 +11,7 @@ use causeway_model::audit::AuditFailure;
 use causeway_model::{CatalogError, ParameterError};
 use causeway_openlineage::OpenLineageError;
 use causeway_runtime::ConfigError;
+use causeway_server::ServerError;
 
 use crate::exit::Exit;
 use crate::terminal::{Terminal, Tone};
@@ -190,6 +191,12 @@ impl From<JobsError> for Failure {
         let mut failure = Self::coded(error.code(), error.to_string());
         failure.0.hint = error.hint();
         failure
+    }
+}
+
+impl From<ServerError> for Failure {
+    fn from(error: ServerError) -> Self {
+        Self::coded(error.code(), error.to_string())
     }
 }
 

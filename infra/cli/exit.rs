@@ -36,6 +36,8 @@ impl Exit {
             "CW0102" | "CW0107" | "CW0202" | "CW0203" | "CW0502" | "CW0507" | "CW0512" => Self::Refused,
             "CW0204" | "CW0513" => Self::Interrupted,
             "CW0205" | "CW0404" | "CW0405" | "CW0406" | "CW0407" => Self::Unusable,
+            "CW1001" => Self::Usage,
+            "CW1002" | "CW1003" => Self::Unusable,
             code if code.starts_with("CW08") => Self::Unusable,
             _ => Self::Failed,
         }

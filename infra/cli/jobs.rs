@@ -1,6 +1,8 @@
-//! Jobs: `causeway submit`, `jobs`, `cancel`, `retry`, and `worker`.
+//! Jobs: `causeway submit`, `jobs`, `logs`, `cancel`, `retry`, `worker` and `workers`.
 
+mod logs;
 mod worker;
+mod workers;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,10 +19,16 @@ use crate::exit::Exit;
 use crate::output::grid::Grid;
 use crate::session::Session;
 use crate::terminal::{Terminal, Tone, print};
-pub(crate) use worker::worker;
+pub(crate) use logs::logs;
+use logs::{Entry, Teller};
+pub(crate) use worker::{sink, start, worker};
+pub(crate) use workers::workers;
 
 /// How often a waiting command looks at its job.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// So long after an attempt has ended all of its lines are there.
+const SETTLED: Duration = Duration::from_millis(800);
 
 /// After so long somebody who waits is told that no worker seems to run.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -66,6 +74,7 @@ fn request(options: &SubmitOptions) -> Result<JobRequest, Failure> {
         group,
         max_attempts: options.attempts,
         timeout: options.timeout_seconds.map(Duration::from_secs),
+        memory_limit_bytes: options.memory_limit_bytes,
     })
 }
 
@@ -74,6 +83,7 @@ fn wait(app: &App, jobs: &Jobs, mut job: Job) -> Result<Exit, Failure> {
     let interrupted = app.interrupts().begin();
     let (since, mut told_of_workers) = (Instant::now(), false);
     let mut shown = None;
+    let mut teller = Teller::new(job.id, None);
     while !job.state.is_ended() {
         if interrupted.is_cancelled() {
             app.terminal.note(&format!("job {0} goes on; `causeway cancel {0}` stops it", job.id.0));
@@ -87,8 +97,14 @@ fn wait(app: &App, jobs: &Jobs, mut job: Job) -> Result<Exit, Failure> {
             app.terminal.note("no worker has taken it yet; `causeway worker` starts one");
             told_of_workers = true;
         }
+        for entry in app.wait(teller.news(jobs))?.iter().filter(|entry| entry.is_line()) {
+            app.terminal.note(&entry.painted(&app.terminal));
+        }
         std::thread::sleep(LOOK);
         job = app.wait(async { Ok(jobs.job(job.id).await?) })?;
+    }
+    for entry in last_lines(app, jobs, &mut teller)? {
+        app.terminal.note(&entry.painted(&app.terminal));
     }
     print(&match app.terminal.json {
         true => format!("{}\n", fact(&job)),
@@ -96,6 +112,21 @@ fn wait(app: &App, jobs: &Jobs, mut job: Job) -> Result<Exit, Failure> {
     })?;
     report_error(&app.terminal, &job);
     Ok(if job.state == JobState::Succeeded { Exit::Ok } else { Exit::Failed })
+}
+
+/// Returns what the worker told at last; it writes lines a little after they happen.
+fn last_lines(app: &App, jobs: &Jobs, teller: &mut Teller) -> Result<Vec<Entry>, Failure> {
+    let started = Instant::now();
+    let mut lines = Vec::new();
+    loop {
+        let news = app.wait(teller.news(jobs))?;
+        let is_told = news.iter().any(|entry| !entry.is_line());
+        lines.extend(news.into_iter().filter(Entry::is_line));
+        if is_told || started.elapsed() > SETTLED * 2 {
+            return Ok(lines);
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 fn report_error(terminal: &Terminal, job: &Job) {
@@ -219,6 +250,7 @@ fn fact(job: &Job) -> Value {
         "attempt": job.attempt,
         "failures": job.n_failures,
         "max_attempts": job.spec.max_attempts,
+        "memory_limit_bytes": job.spec.memory_limit_bytes,
         "cancel_requested": job.cancel_requested,
         "worker": job.worker,
         "error_code": job.error_code,

@@ -18,6 +18,7 @@ mod explain;
 mod init;
 mod interrupt;
 mod jobs;
+mod keeper;
 mod lineage;
 mod manual;
 mod openlineage;
@@ -31,6 +32,7 @@ mod reproduce;
 mod run;
 mod runs;
 mod schedule;
+mod serve;
 mod session;
 mod shell;
 mod sql;
@@ -92,6 +94,9 @@ fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
         Command::Plan(options) => plan::plan(app, options),
         Command::Submit(options) => jobs::submit(app, options),
         Command::Worker(options) => jobs::worker(app, options),
+        Command::Serve(options) => serve::serve(app, options),
+        Command::Workers => jobs::workers(app),
+        Command::Logs(options) => jobs::logs(app, options),
         Command::Jobs(options) => jobs::list(app, options),
         Command::Cancel(options) => jobs::cancel(app, options),
         Command::Retry(options) => jobs::retry(app, options),

@@ -17,7 +17,7 @@ use crate::session::open_catalog;
 use crate::terminal::{Tone, print};
 
 use archive::Kept;
-pub(crate) use delivery::{after_changes, transport};
+pub(crate) use delivery::{after_changes, keep_told, transport};
 
 /// Events deleted by one transaction, so that others can write between.
 const FORGOTTEN_AT_ONCE: i64 = 10_000;

@@ -1,5 +1,5 @@
 //! The pages of the docs that are generated: one for each operator, the command line, the
-//! configuration, the system tables, the error codes.
+//! configuration, the system tables, the metrics, the error codes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -63,6 +63,7 @@ fn pages() -> BTreeMap<String, String> {
     pages.insert("cli.md".to_owned(), format!("{MARK}{}", command_line()));
     pages.insert("configuration.md".to_owned(), format!("{MARK}{}", configuration()));
     pages.insert("system.md".to_owned(), format!("{MARK}{}", causeway_system::docs_markdown()));
+    pages.insert("metrics.md".to_owned(), format!("{MARK}{}", causeway_server::docs_markdown()));
     pages.insert("errors/README.md".to_owned(), format!("{MARK}{}", explain::index_markdown()));
     pages
 }

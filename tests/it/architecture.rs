@@ -58,6 +58,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("causeway-runtime", &["causeway-features"]),
+    ("causeway-server", &["causeway-engine", "causeway-jobs", "causeway-lake", "causeway-model"]),
     (
         "causeway",
         &[
@@ -72,6 +73,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "causeway-model",
             "causeway-openlineage",
             "causeway-runtime",
+            "causeway-server",
             "causeway-store",
             "causeway-system",
         ],
@@ -97,9 +99,12 @@ const RESERVED: &[(&str, &[&str])] = &[
             "causeway-store",
             "causeway-system",
             "causeway-jobs",
+            "causeway-server",
         ],
     ),
-    ("reqwest", &["causeway-openlineage"]),
+    ("axum", &["causeway-server"]),
+    ("prometheus", &["causeway-server"]),
+    ("reqwest", &["causeway-openlineage", "causeway-server"]),
     ("ed25519-dalek", &["causeway-audit"]),
     ("anyhow", &["causeway"]),
 ];

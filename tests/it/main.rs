@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod attempts;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod calls;
@@ -32,5 +34,7 @@ mod parameters;
 mod pipelines;
 #[cfg(test)]
 mod product;
+#[cfg(test)]
+mod serve;
 #[cfg(test)]
 mod slt;

@@ -1,7 +1,7 @@
 //! Lineage events from a real run to a file and to an endpoint, checked against the official schemas.
 
 #[path = "../../catalog/openlineage/tests/it/endpoint.rs"]
-mod endpoint;
+pub(crate) mod endpoint;
 #[path = "../../catalog/openlineage/tests/it/schemas.rs"]
 mod schemas;
 

@@ -9,6 +9,9 @@ use super::{LimitOptions, ParameterOptions};
 /// The largest number of milliseconds and seconds that make sense here: a year.
 const YEAR_SECONDS: u64 = 366 * 24 * 60 * 60;
 
+/// The least memory that a job can be given: a sort needs some to spill at all.
+const LEAST_MEMORY: u64 = 16 << 20;
+
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "A job waits in the catalog until a worker (`causeway worker`) takes it. It runs with the rights of who \
@@ -46,6 +49,9 @@ pub(crate) struct SubmitOptions {
     /// The longest that an attempt may take [default: no limit but that of the worker]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=YEAR_SECONDS))]
     pub(crate) timeout_seconds: Option<u64>,
+    /// The most memory that an attempt may take, in bytes [default: what pipeline.toml says, else the memory of the worker divided by its slots]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(LEAST_MEMORY..))]
+    pub(crate) memory_limit_bytes: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -55,15 +61,25 @@ have ended, with exit code 0; the second ends it at once, and after --lease-seco
 all jobs succeeded: `causeway jobs` does."
 )]
 pub(crate) struct WorkerOptions {
-    /// Jobs at once
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1000))]
-    pub(crate) slots: u64,
     /// End when no job waits or runs, at any worker
     #[arg(long, conflicts_with = "once")]
     pub(crate) drain: bool,
     /// Run one job and end; end at once if none is due
     #[arg(long)]
     pub(crate) once: bool,
+    #[command(flatten)]
+    pub(crate) work: WorkOptions,
+}
+
+/// How jobs are taken.
+#[derive(Debug, Args)]
+pub(crate) struct WorkOptions {
+    /// Jobs at once
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) slots: u64,
+    /// Take only jobs of these groups, separated by commas; a pipeline's own group is `pipeline NAME`. Jobs without a group are left to other workers [default: every job]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) groups: Option<Vec<String>>,
     /// How long this worker may be silent before others take its jobs
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) lease_seconds: u64,
@@ -72,6 +88,37 @@ pub(crate) struct WorkerOptions {
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "One process that runs jobs and shows itself: /metrics for Prometheus, /healthz (it lives), /readyz (it takes \
+jobs and the catalog answers). There is no password: listen where only those reach it who may read names of tables and pipelines. The \
+first Ctrl-C or SIGTERM ends it when its running jobs have ended, with exit code 0; the second ends it at once."
+)]
+pub(crate) struct ServeOptions {
+    /// Where to listen, as IP:PORT; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
+    pub(crate) listen: String,
+    #[command(flatten)]
+    pub(crate) work: WorkOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "The log of an attempt tells when it started, what its steps did, with rows and times, which checks did not hold, \
+the code of an error, and how it ended. It holds no value of a row and no text of a statement."
+)]
+pub(crate) struct LogsOptions {
+    /// A job's number, or the id of its run or how that begins
+    #[arg(value_name = "RUN|JOB")]
+    pub(crate) name: String,
+    /// Only this attempt
+    #[arg(long, value_name = "N")]
+    pub(crate) attempt: Option<i64>,
+    /// Go on until the job has ended
+    #[arg(short, long)]
+    pub(crate) follow: bool,
 }
 
 #[derive(Debug, Args)]

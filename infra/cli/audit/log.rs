@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use causeway_audit::{AuditError, Export, LogId, LogKey, PublicKey, SignedHead, TreeHead, append_head};
@@ -14,6 +15,9 @@ use crate::app::App;
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::terminal::Tone;
+
+/// How often a process that works on signs the log, at most.
+const SIGNING: Duration = Duration::from_secs(30);
 
 /// The log of an open lake.
 #[derive(Debug)]
@@ -73,6 +77,17 @@ pub(crate) fn sign_if_due(app: &App) {
     let Some(log) = app.log.get() else { return };
     if let Err(failure) = app.wait(async { log.sign_if_due().await }) {
         warn(app, &format!("the audit log was not signed: {}", failure.message()));
+    }
+}
+
+/// Signs where the log stands from time to time, without end.
+pub(crate) async fn keep_signed(app: &App) {
+    let Some(log) = app.log.get() else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(SIGNING).await;
+        if let Err(failure) = log.sign_if_due().await {
+            tracing::warn!(problem = failure.message(), "the audit log was not signed");
+        }
     }
 }
 

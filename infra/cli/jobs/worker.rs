@@ -11,36 +11,30 @@ use serde_json::json;
 
 use super::tone;
 use crate::app::App;
-use crate::args::WorkerOptions;
+use crate::args::{WorkOptions, WorkerOptions};
 use crate::errors::Failure;
 use crate::exit::Exit;
+use crate::keeper::Keeper;
 use crate::openlineage;
 use crate::session::Session;
 use crate::terminal::{Terminal, Tone, print};
 
 /// Runs jobs until it is stopped, or until there are none.
 pub(crate) fn worker(app: &App, options: &WorkerOptions) -> Result<Exit, Failure> {
-    let session = Session::open(app, &options.limits)?;
+    let session = Session::open(app, &options.work.limits)?;
     let jobs = Jobs::new(session.engine.clone(), app.user.clone());
     app.wait(async { Ok(jobs.may_work().await?) })?;
-    let name = options.name.clone().unwrap_or_else(own_name);
-    let stop = app.interrupts().begin();
-    let worker_options = causeway_jobs::WorkerOptions {
-        name: name.clone(),
-        slots: usize::try_from(options.slots).unwrap_or(usize::MAX),
-        lease: Duration::from_secs(options.lease_seconds),
-        until: match (options.drain, options.once) {
-            (true, _) => Until::Drained,
-            (_, true) => Until::Once,
-            _ => Until::Stopped,
-        },
+    let until = match (options.drain, options.once) {
+        (true, _) => Until::Drained,
+        (_, true) => Until::Once,
+        _ => Until::Stopped,
     };
-    app.terminal.note(&format!("worker {name} takes jobs, {} at once", options.slots));
+    let keeper = Keeper::new(app, &session, None)?;
+    let stop = app.interrupts().begin();
     let summary = app.wait(async {
-        let (engine, folder) = (session.engine.clone(), &session.project.folder);
-        let open = opener(&session.project);
-        let worker = Worker::start(engine, folder, worker_options, open, sink(&app.terminal)).await?;
-        Ok(Box::pin(worker.run(&stop)).await?)
+        let worker = start(&session, &options.work, until, sink(&app.terminal)).await?;
+        app.terminal.note(&format!("worker {} takes jobs, {} at once", worker.name(), options.work.slots));
+        Ok(keeper.beside(Box::pin(worker.run(&stop))).await?)
     })?;
     print(&match app.terminal.json {
         true => format!("{}\n", json!({"succeeded": summary.n_succeeded, "others": summary.n_others})),
@@ -48,6 +42,27 @@ pub(crate) fn worker(app: &App, options: &WorkerOptions) -> Result<Exit, Failure
     })?;
     openlineage::after_changes(app, &session);
     Ok(Exit::Ok)
+}
+
+/// Makes a worker as the options say.
+pub(crate) async fn start(
+    session: &Session,
+    options: &WorkOptions,
+    until: Until,
+    events: WorkerSink,
+) -> Result<Worker, Failure> {
+    let host = machine();
+    let own_name = || format!("{host}-{}", std::process::id());
+    let worker_options = causeway_jobs::WorkerOptions {
+        name: options.name.clone().unwrap_or_else(own_name),
+        host: host.clone(),
+        groups: options.groups.clone(),
+        slots: usize::try_from(options.slots).unwrap_or(usize::MAX),
+        lease: Duration::from_secs(options.lease_seconds),
+        until,
+    };
+    let (engine, folder) = (session.engine.clone(), &session.project.folder);
+    Ok(Worker::start(engine, folder, worker_options, opener(&session.project), events).await?)
 }
 
 /// Returns what opens the catalog a second time, for the heartbeats.
@@ -63,20 +78,21 @@ fn opener(project: &Project) -> OpenCatalog {
     })
 }
 
-/// Returns `machine-process`, which tells workers apart for people.
-fn own_name() -> String {
+/// Returns the name of this machine, for people.
+fn machine() -> String {
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let machine = Some(machine.trim()).filter(|name| !name.is_empty()).unwrap_or("worker");
-    format!("{machine}-{}", std::process::id())
+    Some(machine.trim()).filter(|name| !name.is_empty()).unwrap_or("worker").to_owned()
 }
 
-fn sink(terminal: &Terminal) -> WorkerSink {
+/// Returns a sink that says what happens.
+pub(crate) fn sink(terminal: &Terminal) -> WorkerSink {
     let terminal = terminal.clone();
     Arc::new(move |event| match event {
         WorkerEvent::Started(job) => {
             terminal.note(&format!("job {} started, attempt {}", job.id.0, job.attempt));
         }
-        WorkerEvent::Ended { job, state, error } => {
+        WorkerEvent::Step(_) => {}
+        WorkerEvent::Ended { job, state, error, .. } => {
             let shown = terminal.paint(tone(state), state.name());
             let again = if state == JobState::Queued { " again" } else { "" };
             let why = error.map(|(code, error)| format!(": {code} {error}")).unwrap_or_default();

@@ -16,6 +16,9 @@ use crate::terminal::Tone;
 /// The pause before an event is posted again; it doubles each time.
 const FIRST_PAUSE_MS: u64 = 200;
 
+/// How often a process that works on delivers.
+const TELLING: Duration = Duration::from_secs(10);
+
 /// How often we look whether another process has ended its delivery.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -46,6 +49,22 @@ pub(crate) fn after_changes(app: &App, session: &Session) {
     };
     let warning = app.terminal.paint(Tone::Warning, "warning");
     app.terminal.note(&format!("{warning}: lineage events wait: {problem}"));
+}
+
+/// Delivers from time to time, without end, if events go anywhere. What cannot be delivered waits.
+pub(crate) async fn keep_told(session: &Session) {
+    let section = &session.project.config.openlineage;
+    if section.url.is_none() || section.deadline_ms == 0 {
+        return std::future::pending().await;
+    }
+    let within = Duration::from_millis(section.deadline_ms);
+    loop {
+        tokio::time::sleep(TELLING).await;
+        let told = Box::pin(deliver(&session.project, &session.catalog, Some(within))).await;
+        if let Err(error) | Ok(Delivery { stopped: Some(error), .. }) = told {
+            tracing::warn!(code = error.code(), "lineage events wait");
+        }
+    }
 }
 
 /// Delivers all that waits, if need be after another process that is at it.

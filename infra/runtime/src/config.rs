@@ -27,6 +27,8 @@ pub struct Config {
     pub log: LogSection,
     /// Where other tools are told of runs and lineage.
     pub openlineage: OpenLineageSection,
+    /// Who is told when a pipeline fails, recovers or is late.
+    pub alerts: AlertsSection,
 }
 
 /// Declares a section whose doc comments are kept for the docs page.
@@ -192,6 +194,40 @@ impl Default for OpenLineageSection {
     }
 }
 
+section! {
+    /// `[alerts]`
+    #[derive(Default)]
+    AlertsSection {
+        /// The receivers that are told of pipelines whose `pipeline.toml` names none.
+        default: Vec<String>,
+        /// The receivers by name, each with one of `webhook` (an URL that takes JSON by POST),
+        /// `webhook_variable` (the environment variable that holds such an URL) and `command` (a program and
+        /// its arguments, run without a shell by the worker, that reads JSON).
+        receivers: BTreeMap<String, ReceiverSection>,
+    }
+}
+
+/// `[alerts.receivers.NAME]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReceiverSection {
+    /// The URL to post to.
+    pub webhook: Option<String>,
+    /// The environment variable that holds the URL.
+    pub webhook_variable: Option<String>,
+    /// The program and its arguments.
+    pub command: Option<Vec<String>>,
+}
+
+impl ReceiverSection {
+    /// Returns how many ways to the receiver are given.
+    fn n_ways(&self) -> usize {
+        usize::from(self.webhook.is_some())
+            + usize::from(self.webhook_variable.is_some())
+            + usize::from(self.command.is_some())
+    }
+}
+
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -242,6 +278,16 @@ impl Config {
                 "file:///path, https://host/path or http://host/path, without user and password",
             ),
             ("openlineage.namespace", !lineage.namespace.is_empty(), "a name, such as that of the site"),
+            (
+                "alerts.receivers",
+                self.alerts.receivers.values().all(|receiver| receiver.n_ways() == 1),
+                "tables with exactly one of webhook, webhook_variable and command",
+            ),
+            (
+                "alerts.default",
+                self.alerts.default.iter().all(|name| self.alerts.receivers.contains_key(name)),
+                "names of alerts.receivers",
+            ),
             ("openlineage.timeout_ms", (1..=600_000).contains(&lineage.timeout_ms), "from 1 to 600000"),
             ("openlineage.max_attempts", (1..=100).contains(&lineage.max_attempts), "from 1 to 100"),
         ];
@@ -302,6 +348,22 @@ mod tests {
             assert!(!error.to_string().contains("s3cret"), "{error}");
         }
         assert!(read("[openlineage]\ntoken = 's3cret'\n").is_err(), "a token does not stand in the file");
+    }
+
+    #[test]
+    fn a_receiver_has_one_way_and_the_default_ones_are_there() {
+        let config =
+            read("[alerts]\ndefault = ['a']\n[alerts.receivers.a]\ncommand = ['page', 'me']\n[alerts.receivers.b]\nwebhook = 'https://h/x'\n")
+                .unwrap();
+        assert_eq!(config.alerts.receivers["a"].command.as_deref().unwrap(), ["page", "me"]);
+        for wrong in [
+            "[alerts]\ndefault = ['a']\n",
+            "[alerts.receivers.a]\n",
+            "[alerts.receivers.a]\nwebhook = 'https://h/x'\ncommand = ['page']\n",
+        ] {
+            assert_eq!(read(wrong).unwrap_err().code(), "CW0805", "{wrong}");
+        }
+        assert!(read("[alerts.receivers.a]\nshell = 'page me'\n").is_err());
     }
 
     #[test]

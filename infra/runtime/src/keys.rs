@@ -7,8 +7,8 @@ use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
 use crate::{
-    AuditSection, CatalogSection, Config, ConfigError, LakeSection, LimitsSection, LogSection, OpenLineageSection,
-    PathsSection, Result,
+    AlertsSection, AuditSection, CatalogSection, Config, ConfigError, LakeSection, LimitsSection, LogSection,
+    OpenLineageSection, PathsSection, Result,
 };
 
 /// One key with its default and its meaning, for the docs page.
@@ -51,6 +51,7 @@ fn meaning(section: &str, key: &str) -> String {
         "paths" => PathsSection::MEANINGS,
         "log" => LogSection::MEANINGS,
         "openlineage" => OpenLineageSection::MEANINGS,
+        "alerts" => AlertsSection::MEANINGS,
         _ => &[],
     };
     let lines = meanings.iter().find(|(name, _)| *name == key).map_or(&[][..], |(_, lines)| lines);

@@ -26,8 +26,8 @@ mod machine;
 mod project;
 
 pub use config::{
-    AuditSection, CatalogSection, Config, LakeSection, LimitsSection, LogFormat, LogSection, OpenLineageSection,
-    PathsSection,
+    AlertsSection, AuditSection, CatalogSection, Config, LakeSection, LimitsSection, LogFormat, LogSection,
+    OpenLineageSection, PathsSection, ReceiverSection,
 };
 pub use discover::{CONFIG_FILE, CONFIG_VARIABLE, find_config};
 pub use error::{ConfigError, Result};

@@ -71,7 +71,7 @@ fn parse_filter(level: &str) -> Result<EnvFilter> {
 }
 
 fn rooms(level: &str) -> String {
-    ["core", "engine", "ingest", "jobs", "lake", "store", "system", "survival"]
+    ["core", "engine", "ingest", "jobs", "lake", "server", "store", "system", "survival"]
         .map(|room| format!("causeway_{room}={level}"))
         .join(",")
 }

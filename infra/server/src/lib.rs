@@ -15,6 +15,7 @@ mod families;
 mod herald;
 mod http;
 mod metrics;
+mod orphans;
 mod receiver;
 
 pub use error::{Result, ServerError};
@@ -22,4 +23,5 @@ pub use families::{FAMILIES, Family, FamilyKind, Label, Origin, docs_markdown};
 pub use herald::Herald;
 pub use http::{Readiness, bind, serve};
 pub use metrics::Metrics;
+pub use orphans::survey;
 pub use receiver::{Receiver, Target};

@@ -49,6 +49,7 @@ async fn submit(jobs: &Jobs, submission: Submission) -> Result<Called> {
         group: None,
         max_attempts: MAX_ATTEMPTS,
         timeout: None,
+        memory_limit_bytes: None,
     };
     let job = Box::pin(jobs.submit(request)).await?.job;
     Ok(Called { job: job.id, state: job.state })

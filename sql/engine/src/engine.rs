@@ -75,7 +75,17 @@ impl Engine {
             .map_err(|error| EngineError::new(ErrorKind::Internal, format!("cannot start threads: {error}")))?;
         let prepared = Mutex::default();
         let procedures = OnceLock::new();
-        Ok(Self(Arc::new(Inner { config, catalog, lake, system, session, pool: Arc::new(pool), prepared, procedures, spilled })))
+        Ok(Self(Arc::new(Inner {
+            config,
+            catalog,
+            lake,
+            system,
+            session,
+            pool: Arc::new(pool),
+            prepared,
+            procedures,
+            spilled,
+        })))
     }
 
     /// Offers `CALL`; what is called is done by `procedures`. The first to be given stay.

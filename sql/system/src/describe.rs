@@ -298,6 +298,29 @@ const RELATIONS: &[RelationDoc] = &[
         ],
     },
     RelationDoc {
+        name: "workers",
+        summary: "The processes that take jobs, newest first; those gone for a week are forgotten. Operators, auditors and admins see them.",
+        usage: None,
+        columns: &[
+            column("worker", Kind::Text, "its name in the record of attempts"),
+            column(
+                "state",
+                Kind::Text,
+                "running, draining (takes no other job), stopped, or silent (not heard of for as long as its lease)",
+            ),
+            column("slots", Kind::Integer, "jobs at once"),
+            optional(
+                "groups",
+                Kind::Text,
+                "the only groups whose jobs it takes, separated by commas; null takes every job",
+            ),
+            column("host", Kind::Text, "the machine"),
+            column("pid", Kind::Integer, "the process"),
+            column("started_at", Kind::Instant, "when it started"),
+            column("heartbeat_at", Kind::Instant, "when it was last heard of"),
+        ],
+    },
+    RelationDoc {
         name: "operator_runs",
         summary: "The operators that ran in each step, with their options and reports.",
         usage: None,

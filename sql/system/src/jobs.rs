@@ -1,4 +1,4 @@
-//! Rows of `system.jobs` and `system.attempts`.
+//! Rows of `system.jobs`, `system.attempts` and `system.workers`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -158,5 +158,20 @@ pub(crate) async fn attempts(catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
         instants(rows().map(|row| Some(row.started_at.as_str())))?,
         instants(rows().map(|row| Some(row.heartbeat_at.as_str())))?,
         instants(rows().map(|row| row.finished_at.as_deref()))?,
+    ])
+}
+
+pub(crate) async fn workers(catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
+    let workers = catalog.workers().await.map_err(catalog_error)?;
+    let rows = || workers.iter();
+    Ok(vec![
+        texts(rows().map(|row| &row.spec.name)),
+        texts(rows().map(|row| row.state.name())),
+        integers(rows().map(|row| row.spec.slots)),
+        optional_texts(rows().map(|row| row.spec.groups.as_ref().map(|groups| groups.join(",")))),
+        texts(rows().map(|row| &row.spec.host)),
+        integers(rows().map(|row| row.spec.pid)),
+        instants(rows().map(|row| Some(row.started_at.as_str())))?,
+        instants(rows().map(|row| Some(row.heartbeat_at.as_str())))?,
     ])
 }

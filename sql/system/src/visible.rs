@@ -3,7 +3,7 @@
 //! Admins and auditors see everything, stewards all about tables and rights. Others see columns and
 //! edges of columns they may read, live datasets and their versions if they may read all of them (the number of rows of a
 //! table with hidden ones would say how many), runs they started and jobs they submitted (an `operator`: all of both), and grants
-//! and policies of their own roles. Nobody else sees the audit log or lineage events.
+//! and policies of their own roles. An `operator` sees the workers. Nobody else sees the audit log or lineage events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,6 +94,7 @@ impl<'a> Reader<'a> {
             Source::Attempts => {
                 rights.has_role("operator") || row.integer("job").is_some_and(|job| self.own_jobs.contains(&job))
             }
+            Source::Workers => rights.has_role("operator"),
             Source::Datasets | Source::DatasetVersions => {
                 row.is_null("dropped_at") && self.may_read_all(&row.table("name"))
             }

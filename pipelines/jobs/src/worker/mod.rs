@@ -188,6 +188,11 @@ impl Worker {
         Ok(Self { shared: Arc::new(shared), until: options.until, slots, presence })
     }
 
+    /// Returns its name in the record of attempts.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
     /// Works. Once `stop` is set no other job is taken, and those that run are run to their end.
     ///
     /// # Errors

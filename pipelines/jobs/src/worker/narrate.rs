@@ -161,6 +161,7 @@ mod tests {
             message: format!("{secret} is no number"),
             hint: None,
             retryable: false,
+            panicked: false,
         });
         failed.checks.push(CheckSummary {
             number: 2,
