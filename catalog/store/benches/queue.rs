@@ -38,6 +38,7 @@ fn job(number: usize, group: Option<ConcurrencyGroup>) -> NewJob {
         group,
         max_attempts: 3,
         timeout_ms: None,
+        memory_limit_bytes: None,
     }
 }
 
