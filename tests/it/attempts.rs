@@ -29,6 +29,13 @@ fn configure(lake: &Product, text: &str) {
     writeln!(file, "\n{text}").unwrap();
 }
 
+/// Adds a key to the limits, a section that is there.
+fn limit(lake: &Product, key: &str) {
+    let file = lake.folder().join("causeway.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(file, text.replacen("[limits]\n", &format!("[limits]\n{key}\n"), 1)).unwrap();
+}
+
 fn write_pipeline(lake: &Product, manifest: &str, steps: &[(&str, &str)]) -> String {
     let folder = lake.folder().join("nightly");
     std::fs::create_dir_all(&folder).unwrap();
@@ -187,76 +194,3 @@ fn has_spilled(folder: &Path) -> bool {
         .any(|path| if path.is_dir() { has_spilled(&path) } else { size(&path) > 0 })
 }
 
-#[test]
-fn a_job_with_little_memory_spills_to_a_folder_that_goes_with_it_even_if_it_is_killed() {
-    let lake = lake();
-    let spill = lake.folder().join("spill");
-    configure(&lake, "[limits]\nspill_dir = 'spill'");
-    let id = submit(&lake, &[SORTS, "--memory-limit-bytes", "16777216"]);
-    let mut first = lake.start(&["worker", "--lease-seconds", "1"]);
-    within("the job spills", || has_spilled(&spill));
-    kill(&mut first, "-KILL");
-    assert!(has_spilled(&spill), "the killed worker has left its folder");
-    lake.ok(&["worker", "--drain"]);
-    let done = job(&lake, id);
-    assert_eq!((&done["state"], &done["attempt"]), (&"succeeded".into(), &2.into()), "{done}");
-    assert_eq!(entries(&spill), Vec::<String>::new());
-    assert_eq!(lake.query("SELECT count(*) AS n FROM a.sorted")[0]["n"], 1_000_000);
-}
-
-#[test]
-fn statements_as_deep_as_can_be_end_their_job_and_not_the_worker() {
-    let lake = lake();
-    configure(&lake, "[limits]\nmax_depth = 256");
-    let nested = |depth: usize, open: &str, close: &str| format!("{}1{}", open.repeat(depth), close.repeat(depth));
-    let select = |expression: String| format!("CREATE OR REPLACE TABLE a.deep AS SELECT {expression} AS n");
-    let mut statements = Vec::new();
-    for depth in [200, 250, 256, 1_000, 20_000] {
-        statements.push(select(nested(depth, "(", ")")));
-        statements.push(select(nested(depth, "abs(", ")")));
-        statements.push(select(nested(depth, "CASE WHEN true THEN ", " END")));
-        statements.push(select(nested(depth, "- ", "")));
-        statements.push(select(format!("{} true", "NOT ".repeat(depth))));
-        statements.push(select(format!("1{}", " + 1".repeat(depth))));
-        statements.push(select(format!("1 = 1{}", " OR 1 = 2".repeat(depth))));
-        statements.push(format!(
-            "CREATE OR REPLACE TABLE a.deep AS {}",
-            nested(depth, "SELECT * FROM (", ") t").replacen('1', "SELECT 1 AS n", 1)
-        ));
-        statements
-            .push(format!("CREATE OR REPLACE TABLE a.deep AS SELECT 1 AS n{}", " UNION ALL SELECT 1".repeat(depth)));
-        statements.push(select(format!("(SELECT {})", nested(depth, "(SELECT ", ")"))));
-        statements.push(format!(
-            "DELETE FROM a.t WHERE {}",
-            nested(depth, "n IN (SELECT n FROM a.t WHERE ", ")").replacen('1', "true", 1)
-        ));
-    }
-    // A view of a view of a view: each is shallow, together they are deep.
-    let mut views = String::from("CREATE VIEW a.v0 AS SELECT n FROM a.t;");
-    for number in 1..=150 {
-        views.push_str(&format!("CREATE VIEW a.v{number} AS SELECT n + 1 AS n FROM a.v{};", number - 1));
-    }
-    let made = lake.run(&["sql", "-c", &views]);
-    assert!(made.status.code().is_some(), "the process that makes views was killed: {made:?}");
-    statements.push("CREATE OR REPLACE TABLE a.deep AS SELECT count(*) AS n FROM a.v150".to_owned());
-    let mut n_jobs = 0;
-    for sql in &statements {
-        let submitted = lake.run(&["submit", sql]);
-        let code = submitted.status.code();
-        assert!(
-            matches!(code, Some(0 | 1 | 4)),
-            "{code:?} for {}…: {}",
-            &sql[..80],
-            String::from_utf8_lossy(&submitted.stderr)
-        );
-        n_jobs += usize::from(code == Some(0));
-    }
-    assert!(n_jobs >= 10, "most statements were refused when they were submitted: {n_jobs}");
-    let drained = lake.run(&["worker", "--drain", "--slots", "2"]);
-    assert_eq!(drained.status.code(), Some(0), "{}", String::from_utf8_lossy(&drained.stderr));
-    let outcomes = lake.query("SELECT outcome, count(*) AS n FROM system.attempts GROUP BY outcome ORDER BY outcome");
-    let ended: Vec<&str> = outcomes.iter().map(|row| row["outcome"].as_str().unwrap()).collect();
-    assert!(ended.iter().all(|outcome| matches!(*outcome, "succeeded" | "failed")), "{outcomes:?}");
-    lake.ok(&["submit", "INSERT INTO a.t SELECT 1"]);
-    lake.ok(&["worker", "--drain"]);
-}

@@ -61,6 +61,7 @@ impl Attempt {
         let done = work.await.unwrap_or_else(|error| Done::Failed(panicked(&error)));
         causeway_failpoints::at("work_done");
         let ending = ending(done, self.flags.why(), &self.job);
+        self.log.end();
         let state = self.write(&ending).await;
         causeway_failpoints::at("after_done");
         self.shared.heart.release(self.job.id);

@@ -25,7 +25,7 @@ const LINES_OF_ATTEMPT: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Scribe {
     lines: mpsc::Sender<Told>,
-    ending: Arc<Notify>,
+    hurry: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -39,27 +39,27 @@ struct Told {
 impl Scribe {
     pub(super) fn start(catalog: Arc<dyn Catalog>) -> Self {
         let (lines, waiting) = mpsc::channel(WAITING);
-        let ending = Arc::default();
-        let task = tokio::spawn(write(catalog, waiting, Arc::clone(&ending)));
-        Self { lines, ending, task }
+        let hurry = Arc::default();
+        let task = tokio::spawn(write(catalog, waiting, Arc::clone(&hurry)));
+        Self { lines, hurry, task }
     }
 
     /// Returns the log of an attempt.
     pub(super) fn log(&self, job: JobId, attempt: i64) -> AttemptLog {
-        AttemptLog { job, attempt, n_lines: Arc::default(), lines: self.lines.clone() }
+        AttemptLog { job, attempt, n_lines: Arc::default(), lines: self.lines.clone(), hurry: Arc::clone(&self.hurry) }
     }
 
     /// Writes what is left. No attempt may run any more.
     pub(super) async fn end(self) {
         drop(self.lines);
-        self.ending.notify_one();
+        self.hurry.notify_one();
         if !matches!(tokio::time::timeout(LAST_LINES, self.task).await, Ok(Ok(()))) {
             tracing::warn!("the last lines of attempts are not kept");
         }
     }
 }
 
-async fn write(catalog: Arc<dyn Catalog>, mut waiting: mpsc::Receiver<Told>, ending: Arc<Notify>) {
+async fn write(catalog: Arc<dyn Catalog>, mut waiting: mpsc::Receiver<Told>, hurry: Arc<Notify>) {
     let mut told = Vec::new();
     while waiting.recv_many(&mut told, WAITING).await > 0 {
         let lines: Vec<NewLogLine> = told.drain(..).map(Told::line).collect();
@@ -68,7 +68,7 @@ async fn write(catalog: Arc<dyn Catalog>, mut waiting: mpsc::Receiver<Told>, end
         }
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
-            () = ending.notified() => {}
+            () = hurry.notified() => {}
         }
     }
 }
@@ -87,9 +87,17 @@ pub(super) struct AttemptLog {
     attempt: i64,
     n_lines: Arc<AtomicUsize>,
     lines: mpsc::Sender<Told>,
+    hurry: Arc<Notify>,
 }
 
 impl AttemptLog {
+    /// Has the lines written soon: somebody may wait for the last ones.
+    pub(super) fn end(&self) {
+        if self.n_lines.load(Ordering::Relaxed) > 0 {
+            self.hurry.notify_one();
+        }
+    }
+
     /// Tells what happened. The message holds no value of a row and no literal of a statement.
     pub(super) fn tell(&self, level: LogLevel, step: Option<&str>, message: impl Into<String>) {
         let n_before = self.n_lines.fetch_add(1, Ordering::Relaxed);
@@ -112,7 +120,7 @@ mod tests {
 
     fn log() -> (AttemptLog, mpsc::Receiver<Told>) {
         let (lines, waiting) = mpsc::channel(WAITING);
-        (AttemptLog { job: JobId(7), attempt: 2, n_lines: Arc::default(), lines }, waiting)
+        (AttemptLog { job: JobId(7), attempt: 2, n_lines: Arc::default(), lines, hurry: Arc::default() }, waiting)
     }
 
     #[test]
