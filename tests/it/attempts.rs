@@ -14,10 +14,6 @@ use crate::product::Product;
 const SLOW: &str = "CREATE OR REPLACE TABLE a.slow AS SELECT count(*) AS n FROM generate_series(1, 6000) a \
                     JOIN generate_series(1, 6000) b ON a.value < b.value";
 
-/// Sorts far more than the least memory of a job holds, into a table.
-const SORTS: &str = "CREATE OR REPLACE TABLE a.sorted AS SELECT row_number() OVER (ORDER BY md5(CAST(value AS VARCHAR))) AS place, \
-                     value FROM generate_series(1, 3000000) ORDER BY md5(CAST(value AS VARCHAR)) LIMIT 1000000";
-
 fn lake() -> Product {
     let lake = Product::init();
     lake.ok(&["sql", "-c", "CREATE SCHEMA a; CREATE TABLE a.t AS SELECT CAST(0 AS BIGINT) AS n"]);
@@ -27,13 +23,6 @@ fn lake() -> Product {
 fn configure(lake: &Product, text: &str) {
     let mut file = std::fs::OpenOptions::new().append(true).open(lake.folder().join("causeway.toml")).unwrap();
     writeln!(file, "\n{text}").unwrap();
-}
-
-/// Adds a key to the limits, a section that is there.
-fn limit(lake: &Product, key: &str) {
-    let file = lake.folder().join("causeway.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(file, text.replacen("[limits]\n", &format!("[limits]\n{key}\n"), 1)).unwrap();
 }
 
 fn write_pipeline(lake: &Product, manifest: &str, steps: &[(&str, &str)]) -> String {
@@ -177,20 +166,3 @@ fn a_pipeline_that_fails_again_and_again_and_recovers_is_told_twice() {
         kill(worker, "-TERM");
     }
 }
-
-fn entries(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(folder)
-        .map(|entries| entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect())
-        .unwrap_or_default();
-    names.sort();
-    names
-}
-
-fn has_spilled(folder: &Path) -> bool {
-    let size = |path: &Path| path.metadata().map_or(0, |data| data.len());
-    entries(folder)
-        .iter()
-        .map(|name| folder.join(name))
-        .any(|path| if path.is_dir() { has_spilled(&path) } else { size(&path) > 0 })
-}
-
