@@ -14,6 +14,7 @@
 
 mod access;
 pub mod audit;
+mod book;
 mod catalog;
 #[cfg(feature = "contract-tests")]
 pub mod contract;
@@ -26,16 +27,18 @@ mod outbox;
 mod parameters;
 mod queue;
 mod run;
+mod schedule;
 
 pub use access::{
     AccessChange, BUILT_IN, Grant, PUBLIC, Principal, PrincipalKind, Privilege, ReadableColumns, Rights, RowPolicy,
     Securable,
 };
 pub use audit::AuditLog;
+pub use book::ScheduleBook;
 pub use catalog::Catalog;
 pub use dataset::{Column, Dataset, DatasetKind, DatasetPolicy, DatasetVersion, Declared, NewFile};
 pub use error::{CatalogError, Result, WORKER_LOST};
-pub use ids::{DatasetId, JobId, RunId, StepId, TableName, VersionId};
+pub use ids::{BackfillId, DatasetId, JobId, RunId, ScheduleId, StepId, TableName, TriggerId, VersionId};
 pub use job::{
     Attempt, AttemptOutcome, Claim, ClaimedJob, ConcurrencyGroup, Ending, ErrorClass, Job, JobKind, JobPage, JobState,
     Lease, NewJob, Submitted,
@@ -48,4 +51,9 @@ pub use parameters::{
 pub use queue::JobQueue;
 pub use run::{
     IngestedFile, NewRun, NewStep, OperatorUse, OutputVersion, Run, RunKind, RunState, Step, StepOutcome, StepState,
+};
+pub use schedule::{
+    Agenda, Backfill, BackfillState, BackfillStep, CronRule, Firing, Fold, Gap, JobTerms, LateSlot, Lateness, Missed,
+    Moment, NewBackfill, NewSlot, Registered, ScheduleEntry, ScheduleSpec, ScheduleState, Seen, Slot, SlotCause,
+    Trigger, TriggerFiring, TriggerKind, TriggerMark,
 };

@@ -13,16 +13,13 @@ use tokio::time::Instant;
 use causeway_audit::{Event, LogId, Node, NodeId, PublicKey};
 use causeway_model::audit::{AuditRecord, AuditState, CoveredRows};
 use causeway_model::{
-    Attempt, AuditLog, Catalog, CatalogError, Change, ChangeRecord, Claim, ClaimedJob, Dataset, DatasetId,
-    DatasetVersion, Direction, Ending, Failure, Grant, Job, JobId, JobPage, JobQueue, JobState, Lease, LineageRow,
-    NewFile, NewJob, NewRun, NewStep, OperatorUse, OutboxStatus, Principal, Result, Rights, RowPolicy, Run, RunId,
-    RunState, Step, StepId, StepOutcome, StepState, Submitted, TableName, VersionId,
+    Agenda, Attempt, AuditLog, Backfill, BackfillId, BackfillStep, Catalog, CatalogError, Change, ChangeRecord, Claim, ClaimedJob, Dataset, DatasetId, DatasetVersion, Direction, Ending, Failure, Firing, Grant, Job, JobId, JobPage, JobQueue, JobState, LateSlot, Lease, LineageRow, Moment, NewBackfill, NewFile, NewJob, NewRun, NewStep, OperatorUse, OutboxStatus, Principal, Registered, Result, Rights, RowPolicy, Run, RunId, RunState, ScheduleBook, ScheduleEntry, ScheduleId, ScheduleSpec, Slot, Step, StepId, StepOutcome, StepState, Submitted, TableName, TriggerFiring, VersionId,
 };
 
 use crate::connection::Connection;
 use crate::error::{Result as StoreResult, StoreError};
 use crate::lineage::{self, Question};
-use crate::{access, audit, check, complete, datasets, files, jobs, outbox, runs, steps};
+use crate::{access, audit, check, complete, datasets, files, jobs, outbox, runs, schedules, steps};
 
 /// A catalog in a database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -395,5 +392,72 @@ impl<B: Backend> JobQueue for SqlCatalog<B> {
 
     async fn open_jobs(&self) -> Result<i64> {
         read_one!(self, |connection| jobs::count_open(connection))
+    }
+}
+
+#[async_trait]
+impl<B: Backend> ScheduleBook for SqlCatalog<B> {
+    async fn put_schedule(&self, spec: &ScheduleSpec, next_fire: Option<Moment>, actor: &str) -> Result<Registered> {
+        write!(self, |connection| schedules::put(connection, spec, next_fire, actor))
+    }
+
+    async fn pause_schedule(&self, id: ScheduleId, actor: &str) -> Result<ScheduleEntry> {
+        write!(self, |connection| schedules::pause(connection, id, actor))
+    }
+
+    async fn resume_schedule(&self, id: ScheduleId, next_fire: Option<Moment>, actor: &str) -> Result<ScheduleEntry> {
+        write!(self, |connection| schedules::resume(connection, id, next_fire, actor))
+    }
+
+    async fn drop_schedule(&self, id: ScheduleId, actor: &str) -> Result<()> {
+        write!(self, |connection| schedules::discard(connection, id, actor))
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleEntry>> {
+        read!(self, |connection| schedules::all(connection))
+    }
+
+    async fn schedule(&self, name: &str) -> Result<Option<ScheduleEntry>> {
+        read!(self, |connection| schedules::named(connection, name))
+    }
+
+    async fn agenda(&self) -> Result<Agenda> {
+        read!(self, |connection| schedules::agenda(connection))
+    }
+
+    async fn fire(&self, firing: &Firing) -> Result<Option<Vec<JobId>>> {
+        write!(self, |connection| schedules::by_rule(connection, firing))
+    }
+
+    async fn fire_trigger(&self, firing: &TriggerFiring) -> Result<Option<JobId>> {
+        write!(self, |connection| schedules::by_trigger(connection, firing))
+    }
+
+    async fn slots(&self, schedule: Option<ScheduleId>, limit: i64) -> Result<Vec<Slot>> {
+        read_one!(self, |connection| schedules::slots(connection, schedule, limit))
+    }
+
+    async fn late_slots(&self) -> Result<Vec<LateSlot>> {
+        read!(self, |connection| schedules::late(connection))
+    }
+
+    async fn start_backfill(&self, new: &NewBackfill, actor: &str) -> Result<Backfill> {
+        write!(self, |connection| schedules::start(connection, new, actor))
+    }
+
+    async fn continue_backfill(&self, step: &BackfillStep) -> Result<Option<Backfill>> {
+        write!(self, |connection| schedules::continue_backfill(connection, step))
+    }
+
+    async fn cancel_backfill(&self, id: BackfillId, actor: &str) -> Result<Backfill> {
+        write!(self, |connection| schedules::cancel_backfill(connection, id, actor))
+    }
+
+    async fn backfill(&self, id: BackfillId) -> Result<Backfill> {
+        read_one!(self, |connection| schedules::backfill(connection, id))
+    }
+
+    async fn backfills(&self, schedule: Option<ScheduleId>) -> Result<Vec<Backfill>> {
+        read_one!(self, |connection| schedules::backfills(connection, schedule))
     }
 }

@@ -29,7 +29,7 @@ const NOW: Sql = Sql {
 };
 
 /// Returns the database's time in milliseconds since 1970.
-async fn now(connection: &mut Connection) -> Result<i64> {
+pub(crate) async fn now(connection: &mut Connection) -> Result<i64> {
     connection.query(NOW).fetch_scalar().await
 }
 
