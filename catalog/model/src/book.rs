@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::{
-    Agenda, Backfill, BackfillId, BackfillStep, Firing, JobId, LateSlot, Moment, NewBackfill, Registered, Result,
+    Agenda, Backfill, BackfillId, BackfillStep, JobId, LateSlot, Moment, NewBackfill, Registered, Result, RuleFiring,
     ScheduleEntry, ScheduleId, ScheduleSpec, Slot, TriggerFiring,
 };
 
@@ -47,7 +47,7 @@ pub trait ScheduleBook: Send + Sync + Debug {
     /// A moment that has a job gets no other. Returns `None`, and does nothing, if the schedule is not as
     /// it was found: another scheduler was faster, or somebody changed it. Fails with
     /// [`crate::CatalogError::Invalid`] if a moment lies in the future.
-    async fn fire(&self, firing: &Firing) -> Result<Option<Vec<JobId>>>;
+    async fn fire(&self, firing: &RuleFiring) -> Result<Option<Vec<JobId>>>;
 
     /// Queues the job of a firing by triggers and keeps what they have seen. Returns `None` as
     /// [`ScheduleBook::fire`] does.

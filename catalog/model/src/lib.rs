@@ -53,7 +53,7 @@ pub use run::{
     IngestedFile, NewRun, NewStep, OperatorUse, OutputVersion, Run, RunKind, RunState, Step, StepOutcome, StepState,
 };
 pub use schedule::{
-    Agenda, Backfill, BackfillState, BackfillStep, CronRule, Firing, Fold, Gap, JobTerms, LateSlot, Lateness, Missed,
-    Moment, NewBackfill, NewSlot, Registered, ScheduleEntry, ScheduleSpec, ScheduleState, Seen, Slot, SlotCause,
+    Agenda, Backfill, BackfillState, BackfillStep, CronRule, Fold, Gap, JobTerms, LateSlot, Lateness, Missed, Moment,
+    NewBackfill, NewSlot, Registered, RuleFiring, ScheduleEntry, ScheduleSpec, ScheduleState, Seen, Slot, SlotCause,
     Trigger, TriggerFiring, TriggerKind, TriggerMark,
 };

@@ -254,7 +254,7 @@ pub struct NewSlot {
 
 /// Firings by the rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Firing {
+pub struct RuleFiring {
     /// The schedule.
     pub schedule: ScheduleId,
     /// The revision that was looked at.

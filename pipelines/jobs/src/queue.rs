@@ -187,7 +187,8 @@ impl Jobs {
     }
 }
 
-fn manages_all(rights: &Rights) -> bool {
+/// Returns true for those who manage what belongs to others.
+pub(crate) fn manages_all(rights: &Rights) -> bool {
     rights.is_admin() || rights.has_role(OPERATOR)
 }
 

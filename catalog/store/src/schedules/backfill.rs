@@ -66,8 +66,12 @@ pub(crate) async fn next(connection: &mut Connection, step: &BackfillStep) -> Re
     if found.state != BackfillState::Running || found.cursor != step.cursor {
         return Ok(None);
     }
-    let (mut n_fired, mut n_passed) = (0_i64, 0_i64);
+    let (mut n_fired, mut n_passed, mut next) = (0_i64, 0_i64, step.next);
     for slot in &step.slots {
+        if found.n_open + n_fired >= found.spec.at_once {
+            next = Some(slot.fire_at);
+            break;
+        }
         match fill(connection, &found, slot, now).await? {
             true => n_fired += 1,
             false => n_passed += 1,
@@ -75,7 +79,7 @@ pub(crate) async fn next(connection: &mut Connection, step: &BackfillStep) -> Re
     }
     connection
         .query("UPDATE backfill SET cursor_at = $1, n_fired = n_fired + $2, n_passed = n_passed + $3 WHERE id = $4")
-        .bind(step.next.map(|next| next.0))
+        .bind(next.map(|next| next.0))
         .bind(n_fired)
         .bind(n_passed)
         .bind(step.backfill.0)

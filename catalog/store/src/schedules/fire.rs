@@ -1,13 +1,13 @@
-//! Firing: a slot, its job and the next firing, in the caller's transaction.
+//! RuleFiring: a slot, its job and the next firing, in the caller's transaction.
 
-use causeway_model::{BackfillId, Firing, JobId, NewSlot, ScheduleId, SlotCause, TriggerFiring};
+use causeway_model::{BackfillId, JobId, NewSlot, RuleFiring, ScheduleId, SlotCause, TriggerFiring};
 
 use crate::connection::Connection;
 use crate::error::{Result, invalid};
 use crate::jobs::{self, now};
 
 /// Fires by the rule, if the next firing is still the one that was found.
-pub(crate) async fn by_rule(connection: &mut Connection, firing: &Firing) -> Result<Option<Vec<JobId>>> {
+pub(crate) async fn by_rule(connection: &mut Connection, firing: &RuleFiring) -> Result<Option<Vec<JobId>>> {
     let now = now(connection).await?;
     check_past(&firing.slots, now)?;
     let last = firing.slots.last().map(|slot| slot.fire_at.0);

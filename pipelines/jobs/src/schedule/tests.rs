@@ -206,3 +206,15 @@ fn a_rule_that_is_no_rule_is_refused() {
 fn an_unknown_zone_is_refused_with_the_nearest() {
     assert!(refusal("0 0 * * *", "Europe/Berln").contains("did you mean `Europe/Berlin`?"));
 }
+
+#[test]
+fn the_firing_before_one_is_the_one_that_it_follows() {
+    for row in GOLDEN {
+        let schedule = Schedule::parse(row.cron, row.zone, row.gap, row.fold).unwrap();
+        for pair in row.firings.windows(2) {
+            let moment: DateTime<Utc> = pair[1].parse().unwrap();
+            let before = schedule.last_before(moment).map(|at| at.to_rfc3339());
+            assert_eq!(before.as_deref(), Some(pair[0]), "{} in {} before {moment}", row.cron, row.zone);
+        }
+    }
+}
