@@ -426,6 +426,8 @@ pub struct Backfill {
     pub id: BackfillId,
     /// The name of its schedule.
     pub name: String,
+    /// The user whose rights its jobs have.
+    pub owner: String,
     /// What is wanted.
     pub spec: NewBackfill,
     /// Who wanted it.

@@ -16,7 +16,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::jobs::Pages;
 use crate::question::Question;
 use crate::visible::visible;
-use crate::{RelationDoc, System, access, audit, datasets, jobs, lineage, openlineage, operators, runs, steps, tables};
+use crate::{
+    RelationDoc, System, access, audit, datasets, jobs, lineage, openlineage, operators, runs, schedules, steps, tables,
+};
 
 /// Where the rows of a relation come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +30,9 @@ pub(crate) enum Source {
     Steps,
     Jobs,
     Attempts,
+    Schedules,
+    Slots,
+    Backfills,
     OperatorRuns,
     Operators,
     OperatorOptions,
@@ -52,6 +57,9 @@ impl Source {
             "steps" => Self::Steps,
             "jobs" => Self::Jobs,
             "attempts" => Self::Attempts,
+            "schedules" => Self::Schedules,
+            "slots" => Self::Slots,
+            "backfills" => Self::Backfills,
             "operator_runs" => Self::OperatorRuns,
             "operators" => Self::Operators,
             "operator_options" => Self::OperatorOptions,
@@ -77,6 +85,9 @@ impl Source {
             Self::Runs => runs::runs(ask).await,
             Self::Steps => steps::steps(ask).await,
             Self::Attempts => jobs::attempts(catalog).await,
+            Self::Schedules => schedules::schedules(catalog).await,
+            Self::Slots => schedules::slots(ask).await,
+            Self::Backfills => schedules::backfills(catalog).await,
             Self::OperatorRuns => runs::operator_runs(catalog).await,
             Self::Operators => Ok(operators::operators()),
             Self::OperatorOptions => Ok(operators::options()),

@@ -16,7 +16,7 @@ use crate::rows::word;
 macro_rules! select_backfill {
     ($rest:literal) => {
         concat!(
-            "SELECT b.*, s.name, \
+            "SELECT b.*, s.name, s.owner, \
              (SELECT COUNT(*) FROM slot l JOIN job j ON j.id = l.job_id WHERE l.backfill_id = b.id \
               AND j.state IN ('queued', 'running')) AS n_open, \
              (SELECT COUNT(*) FROM slot l JOIN job j ON j.id = l.job_id WHERE l.backfill_id = b.id \
@@ -177,6 +177,7 @@ fn backfill(row: &Row) -> Result<Backfill> {
     Ok(Backfill {
         id: BackfillId(row.get("id")?),
         name: row.get("name")?,
+        owner: row.get("owner")?,
         spec: NewBackfill {
             schedule: ScheduleId(row.get("schedule_id")?),
             from: Moment(row.get("range_from")?),
