@@ -33,4 +33,10 @@ mod pipelines;
 #[cfg(test)]
 mod product;
 #[cfg(test)]
+mod schedulers;
+#[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod slt;
+#[cfg(test)]
+mod timeline;

@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 use causeway_core::Cancel;
 use causeway_engine::Engine;
 use causeway_model::{
-    Agenda, Backfill, BackfillState, BackfillStep, CatalogError, JobId, Moment, RuleFiring, ScheduleEntry,
-    ScheduleId, Seen, SlotCause, TriggerFiring,
+    Agenda, Backfill, BackfillState, BackfillStep, CatalogError, JobId, Moment, RuleFiring, ScheduleEntry, ScheduleId,
+    Seen, SlotCause, TriggerFiring,
 };
 use chrono::Utc;
 use chrono_tz::Tz;
