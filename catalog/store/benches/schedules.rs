@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use causeway_cluster::Cluster;
 use causeway_model::{
     Catalog, CatalogError, CronRule, Fold, Gap, JobKind, JobTerms, Missed, Moment, NewBackfill, NewJob, NewSlot,
-    RuleFiring, RunId, ScheduleSpec, Trigger, TriggerKind,
+    Parameters, RuleFiring, RunId, ScheduleSpec, Trigger, TriggerKind,
 };
 use causeway_store::{PostgresCatalog, SqliteCatalog};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqlSafeStr as _, SqliteConnection};
@@ -85,6 +85,7 @@ async fn fire(catalog: &dyn Catalog, round: usize) -> Result<(), CatalogError> {
         kind: JobKind::Pipeline,
         work: "/p".into(),
         base_dir: "/p".into(),
+        parameters: Parameters::default(),
         run: RunId(format!("new-{round}")),
         actor: "admin".into(),
         dedupe_key: None,

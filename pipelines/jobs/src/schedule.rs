@@ -30,10 +30,6 @@ const LONGEST_FOLD_HOURS: i64 = 4;
 /// The longest range of wall-clock time that a zone has skipped since 1970 is a day (Pacific/Apia).
 const LONGEST_GAP_MINUTES: i64 = 25 * 60;
 
-/// How far back a firing before another is looked for, in hours; 29 February comes every eighth year at
-/// the rarest.
-const LOOKS_BACK: [i64; 6] = [2, 26, 8 * 24, 40 * 24, 400 * 24, 9 * 366 * 24];
-
 /// Why a firing is where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -147,14 +143,6 @@ impl Schedule {
             last: None,
         };
         walk.filter(move |firing| firing.at > after)
-    }
-
-    /// Returns the last firing before a moment; `None` if there is none in nine years.
-    pub fn last_before(&self, moment: DateTime<Utc>) -> Option<DateTime<Tz>> {
-        LOOKS_BACK.iter().find_map(|hours| {
-            let start = moment.checked_sub_signed(Duration::hours(*hours))?;
-            self.firings(start).take_while(|firing| firing.at < moment).last().map(|firing| firing.at)
-        })
     }
 
     /// Returns the first firing after a moment.

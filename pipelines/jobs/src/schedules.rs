@@ -4,8 +4,8 @@ use std::path::Path;
 
 use causeway_engine::Engine;
 use causeway_model::{
-    Backfill, BackfillId, CatalogError, Moment, NewBackfill, ReadableColumns, Registered, Rights, ScheduleEntry,
-    ScheduleId, ScheduleSpec, Slot, TableName, Trigger, TriggerKind,
+    Backfill, BackfillId, CatalogError, Moment, NewBackfill, ReadableColumns, Registered, Rights, SLOT_PARAMETERS,
+    ScheduleEntry, ScheduleId, ScheduleSpec, Slot, TableName, Trigger, TriggerKind,
 };
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, TimeZone, Utc};
 
@@ -256,6 +256,11 @@ fn spec(pipeline: &Pipeline, folder: &Path, rights: &Rights) -> Result<ScheduleS
     if pipeline.schedule().is_none() && pipeline.triggers().is_empty() {
         return Err(JobsError::Schedule(format!(
             "pipeline `{name}` says nowhere when it runs; add [schedule] or [[trigger]] to its pipeline.toml"
+        )));
+    }
+    if let Some(other) = pipeline.parameters().iter().find(|name| !SLOT_PARAMETERS.contains(&name.as_str())) {
+        return Err(JobsError::Schedule(format!(
+            "pipeline `{name}` uses `:{other}`, which no schedule gives; it gives :slot_start, :slot_end and :run_date"
         )));
     }
     let work = folder.canonicalize().map_err(|error| JobsError::io(folder, error))?;

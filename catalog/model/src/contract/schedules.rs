@@ -5,8 +5,8 @@ use causeway_audit::{Action, LogId, LogKey, Record};
 use super::fixtures::*;
 use crate::{
     Backfill, BackfillState, BackfillStep, Catalog, CatalogError, ConcurrencyGroup, CronRule, Ending, ErrorClass, Fold,
-    Gap, JobKind, JobState, JobTerms, Lateness, Missed, Moment, NewBackfill, NewJob, NewSlot, RuleFiring, RunId,
-    RunState, ScheduleEntry, ScheduleId, ScheduleSpec, ScheduleState, Seen, SlotCause, Trigger, TriggerFiring,
+    Gap, JobKind, JobState, JobTerms, Lateness, Missed, Moment, NewBackfill, NewJob, NewSlot, Parameters, RuleFiring,
+    RunId, RunState, ScheduleEntry, ScheduleId, ScheduleSpec, ScheduleState, Seen, SlotCause, Trigger, TriggerFiring,
     TriggerKind,
 };
 
@@ -55,6 +55,7 @@ fn slot(fire_at: i64) -> NewSlot {
         kind: JobKind::Pipeline,
         work: "/srv/nightly".into(),
         base_dir: "/srv/nightly".into(),
+        parameters: Parameters::default(),
         run: RunId(format!("run-{fire_at}-{}", unique())),
         actor: "ann".into(),
         dedupe_key: None,
@@ -304,9 +305,9 @@ pub async fn a_run_that_succeeds_is_seen_in_the_order_of_ends(catalog: &dyn Cata
 
 pub async fn files_are_kept_with_their_trigger(catalog: &dyn Catalog) {
     let entry = put(catalog, &triggered("watcher", vec![on(TriggerKind::Path, "in/*.csv")]), None).await;
-    assert_eq!(catalog.agenda().await.unwrap().watching, [entry.clone()]);
+    assert_eq!(catalog.agenda().await.unwrap().watching, std::slice::from_ref(&entry));
     let seen = Seen { trigger: entry.marks[0].id, before: 0, after: 1, files: Some("a\nb".into()) };
-    catalog.fire_trigger(&trigger_firing(&entry, &[seen.clone()], 500)).await.unwrap().unwrap();
+    catalog.fire_trigger(&trigger_firing(&entry, std::slice::from_ref(&seen), 500)).await.unwrap().unwrap();
     let mark = current(catalog, "watcher").await.marks.remove(0);
     assert_eq!((mark.mark, mark.files.as_deref()), (1, Some("a\nb")));
     assert_eq!(catalog.fire_trigger(&trigger_firing(&entry, &[seen], 501)).await.unwrap(), None);

@@ -11,8 +11,8 @@
 //! what comes first: a moment has one job. This machine's clock decides nothing; how far it is off is told.
 
 mod files;
+mod job;
 mod plan;
-mod slot;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,9 +29,10 @@ use chrono_tz::Tz;
 
 use crate::error::{JobsError, Result};
 use crate::schedule::{Schedule, instant};
+use crate::slot::{Slot, date_in};
 use files::Watch;
-use plan::{Turn, moment, plan, turns};
-use slot::{Span, slot};
+use job::with_job;
+use plan::{moment, plan, slots};
 
 /// The longest wait between two looks.
 const LOOK: Duration = Duration::from_secs(1);
@@ -204,7 +205,7 @@ impl Scheduler {
             revision: entry.revision,
             due,
             next: plan.next,
-            slots: plan.run.iter().map(|turn| slot(entry, span(*turn), None)).collect(),
+            slots: plan.run.iter().map(|slot| with_job(entry, slot, None)).collect::<Result<_>>()?,
             passed_over: plan.passed_over,
         };
         let Some(jobs) = self.engine.catalog().fire(&firing).await? else { return Ok(()) };
@@ -255,9 +256,11 @@ impl Scheduler {
             None => Tz::UTC,
         };
         let last = entry.marks.iter().filter_map(|mark| mark.fired_at).max();
-        let span = Span { start: last.unwrap_or(entry.added_at), end: now, zone };
-        let firing =
-            TriggerFiring { schedule: entry.id, revision: entry.revision, seen, slot: slot(entry, span, None) };
+        let start = last.unwrap_or(entry.added_at);
+        let (Some(start), Some(end)) = (instant(start), instant(now)) else { return Ok(()) };
+        let slot = Slot { start, end, run_date: date_in(start, zone) };
+        let slot = with_job(entry, &slot, None)?;
+        let firing = TriggerFiring { schedule: entry.id, revision: entry.revision, seen, slot };
         if let Some(job) = self.engine.catalog().fire_trigger(&firing).await? {
             self.fired(entry, SlotCause::Trigger, vec![job]);
         }
@@ -315,20 +318,16 @@ impl Scheduler {
     }
 }
 
-fn span(turn: Turn) -> Span {
-    Span { start: moment(turn.before), end: moment(turn.at), zone: turn.at.timezone() }
-}
-
 /// Returns the next moments of a backfill's range.
 fn next_step(backfill: &Backfill, entry: &ScheduleEntry) -> Result<BackfillStep> {
     let mut step = BackfillStep { backfill: backfill.id, cursor: backfill.cursor, next: None, slots: Vec::new() };
     let (Some(rule), Some(cursor)) = (&entry.spec.rule, backfill.cursor) else { return Ok(step) };
     let schedule = Schedule::of_rule(rule)?;
     let (Some(from), Some(to)) = (instant(cursor), instant(backfill.spec.to)) else { return Ok(step) };
-    let batch = turns(&schedule, from, to, BACKFILL_BATCH);
+    let batch = slots(&schedule, from, to, BACKFILL_BATCH);
     let last = batch.last().filter(|_| batch.len() == BACKFILL_BATCH);
-    step.next = last.and_then(|turn| schedule.first_after(moment(turn.at))).filter(|next| *next < backfill.spec.to);
-    step.slots = batch.iter().map(|turn| slot(entry, span(*turn), Some(backfill.spec.priority))).collect();
+    step.next = last.and_then(|slot| schedule.first_after(moment(slot.end))).filter(|next| *next < backfill.spec.to);
+    step.slots = batch.iter().map(|slot| with_job(entry, slot, Some(backfill.spec.priority))).collect::<Result<_>>()?;
     Ok(step)
 }
 

@@ -2,9 +2,9 @@
 
 use causeway_model::{Missed, Moment};
 use chrono::{DateTime, Duration, Utc};
-use chrono_tz::Tz;
 
 use crate::schedule::Schedule;
+use crate::slot::{Slot, date_in};
 
 /// A firing that is found so long after its moment is on time.
 const ON_TIME_SECONDS: i64 = 60;
@@ -18,19 +18,12 @@ const BATCH: usize = 100;
 /// What is done about a schedule that is due.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// The firings that run, oldest first, each with the firing before it.
-    pub(super) run: Vec<Turn>,
+    /// What runs, oldest first.
+    pub(super) run: Vec<Slot>,
     /// The first and last of those that are passed over.
     pub(super) passed_over: Option<(Moment, Moment)>,
     /// The next firing.
     pub(super) next: Option<Moment>,
-}
-
-/// A firing and the time since the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Turn {
-    pub(super) before: DateTime<Tz>,
-    pub(super) at: DateTime<Tz>,
 }
 
 /// Decides about the firings from `due`, the next as it is known, up to now.
@@ -41,9 +34,9 @@ pub(super) fn plan(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>, 
         Missed::None => due.max(on_time),
         Missed::Latest => latest(schedule, due, now, on_time),
     };
-    let run = turns(schedule, start, now + Duration::milliseconds(1), BATCH);
-    let goes_on = run.last().map_or(now, |turn| if run.len() == BATCH { turn.at.to_utc() } else { now });
-    let passed_over = (start > due).then(|| schedule.last_before(start)).flatten().filter(|last| *last >= due);
+    let run = slots(schedule, start, now + Duration::milliseconds(1), BATCH);
+    let goes_on = run.last().filter(|_| run.len() == BATCH).map_or(now, |slot| slot.end);
+    let passed_over = (start > due).then(|| schedule.last_firing(start)).flatten().filter(|last| *last >= due);
     Plan {
         passed_over: passed_over.map(|last| (moment(due), moment(last))),
         next: schedule.firings(goes_on).next().map(|firing| moment(firing.at)),
@@ -53,22 +46,19 @@ pub(super) fn plan(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>, 
 
 /// Returns where firings begin to run: at those that are on time, else at the last one.
 fn latest(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>, on_time: DateTime<Utc>) -> DateTime<Utc> {
-    let last = schedule.last_before(now + Duration::milliseconds(1)).map_or(due, |last| last.to_utc());
+    let last = schedule.last_firing(now + Duration::milliseconds(1)).unwrap_or(due);
     due.max(on_time.min(last))
 }
 
-/// Returns firings from one moment up to another, which is left out, at most so many.
-pub(super) fn turns(schedule: &Schedule, from: DateTime<Utc>, to: DateTime<Utc>, most: usize) -> Vec<Turn> {
-    let mut turns: Vec<Turn> = Vec::new();
-    let firings = schedule.firings(from - Duration::milliseconds(1));
-    for firing in firings.take_while(|firing| firing.at < to).take(most) {
-        let before = match turns.last() {
-            Some(turn) => turn.at,
-            None => schedule.last_before(firing.at.to_utc()).unwrap_or(firing.at),
-        };
-        turns.push(Turn { before, at: firing.at });
+/// Returns the slots that firings from one moment up to another close, at most so many.
+pub(super) fn slots(schedule: &Schedule, from: DateTime<Utc>, to: DateTime<Utc>, most: usize) -> Vec<Slot> {
+    let mut slots: Vec<Slot> = Vec::new();
+    let firings = schedule.firings(from - Duration::milliseconds(1)).map(|firing| firing.at.to_utc());
+    for end in firings.take_while(|end| *end < to).take(most) {
+        let before = slots.last().map_or_else(|| schedule.last_firing(end).unwrap_or(end), |slot| slot.end);
+        slots.push(Slot { start: before, end, run_date: date_in(before, schedule.zone()) });
     }
-    turns
+    slots
 }
 
 /// Returns an instant as a moment of the catalog.
@@ -94,7 +84,7 @@ mod tests {
     fn planned(due: &str, now: &str, missed: Missed) -> (Vec<String>, Option<(String, String)>, String) {
         let plan = plan(&hourly(), at(due), at(now), missed);
         let text = |moment: Moment| DateTime::from_timestamp_millis(moment.0).unwrap().format("%H:%M").to_string();
-        let run = plan.run.iter().map(|turn| turn.at.format("%H:%M").to_string()).collect();
+        let run = plan.run.iter().map(|slot| slot.end.format("%H:%M").to_string()).collect();
         (run, plan.passed_over.map(|(from, to)| (text(from), text(to))), text(plan.next.unwrap()))
     }
 
@@ -131,9 +121,9 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_knows_the_firing_before() {
+    fn a_slot_begins_at_the_firing_before() {
         let plan = plan(&hourly(), at("02:00:00"), at("03:00:00"), Missed::All);
-        let before: Vec<String> = plan.run.iter().map(|turn| turn.before.format("%H:%M").to_string()).collect();
+        let before: Vec<String> = plan.run.iter().map(|slot| slot.start.format("%H:%M").to_string()).collect();
         assert_eq!(before, hours(&["01:00", "02:00"]));
     }
 
@@ -145,7 +135,7 @@ mod tests {
         assert_eq!((first.run.len(), first.next), (BATCH, Some(moment(due + Duration::minutes(100)))));
         let long_ago = now - Duration::days(400);
         let first = plan(&schedule, long_ago, now, Missed::All);
-        assert_eq!(first.run[0].at, now - Duration::days(REACH_DAYS));
+        assert_eq!(first.run[0].end, now - Duration::days(REACH_DAYS));
         assert_eq!(first.passed_over.unwrap().0, moment(long_ago));
     }
 }
