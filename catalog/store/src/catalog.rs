@@ -13,7 +13,12 @@ use tokio::time::Instant;
 use causeway_audit::{Event, LogId, Node, NodeId, PublicKey};
 use causeway_model::audit::{AuditRecord, AuditState, CoveredRows};
 use causeway_model::{
-    Agenda, Attempt, AuditLog, Backfill, BackfillId, BackfillStep, Catalog, CatalogError, Change, ChangeRecord, Claim, ClaimedJob, Dataset, DatasetId, DatasetVersion, Direction, Ending, Failure, Grant, Job, JobId, JobPage, JobQueue, JobState, LateSlot, Lease, LineageRow, Moment, NewBackfill, NewFile, NewJob, NewRun, NewStep, OperatorUse, OutboxStatus, Principal, Registered, Result, Rights, RowPolicy, RuleFiring, Run, RunId, RunState, ScheduleBook, ScheduleEntry, ScheduleId, ScheduleSpec, Slot, Step, StepId, StepOutcome, StepState, Submitted, TableName, TriggerFiring, VersionId,
+    Agenda, Attempt, AuditLog, Backfill, BackfillId, BackfillStep, Catalog, CatalogError, Change, ChangeRecord, Claim,
+    ClaimedJob, Dataset, DatasetId, DatasetVersion, Direction, Ending, Failure, Grant, Job, JobId, JobPage, JobQueue,
+    JobState, LateSlot, Lease, LineageRow, Moment, NewBackfill, NewFile, NewJob, NewRun, NewStep, OperatorUse,
+    OutboxStatus, Principal, Registered, Result, Rights, RowPolicy, RuleFiring, Run, RunId, RunState, ScheduleBook,
+    ScheduleEntry, ScheduleId, ScheduleSpec, Slot, Step, StepId, StepOutcome, StepState, Submitted, TableName,
+    TriggerFiring, VersionId,
 };
 
 use crate::connection::Connection;

@@ -5,9 +5,9 @@ use causeway_audit::{Action, LogId, LogKey, Record};
 use super::fixtures::*;
 use crate::{
     Backfill, BackfillState, BackfillStep, Catalog, CatalogError, ConcurrencyGroup, CronRule, Ending, ErrorClass, Fold,
-    Gap, JobKind, JobState, JobTerms, Lateness, Missed, Moment, NewBackfill, NewJob, NewSlot, Parameters, RuleFiring,
-    RunId, RunState, ScheduleEntry, ScheduleId, ScheduleSpec, ScheduleState, Seen, SlotCause, Trigger, TriggerFiring,
-    TriggerKind,
+    Gap, JobKind, JobPage, JobState, JobTerms, Lateness, Missed, Moment, NewBackfill, NewJob, NewSlot, Parameters,
+    RuleFiring, RunId, RunState, ScheduleEntry, ScheduleId, ScheduleSpec, ScheduleState, Seen, SlotCause, Trigger,
+    TriggerFiring, TriggerKind,
 };
 
 /// A moment that has passed, and one that has not.
@@ -182,7 +182,7 @@ pub async fn only_the_first_scheduler_fires(catalog: &dyn Catalog) {
     assert_eq!(catalog.fire(&firing(&entry, &[PAST.0], next)).await.unwrap(), None);
     let moved = current(catalog, "nightly").await;
     assert_eq!(catalog.fire(&firing(&moved, &[PAST.0, PAST.0 + 100], FUTURE)).await.unwrap().unwrap().len(), 1);
-    assert_eq!(catalog.jobs(None, 10).await.unwrap().len(), 2, "a moment has one job");
+    assert_eq!(catalog.jobs(&JobPage::newest(10)).await.unwrap().len(), 2, "a moment has one job");
 }
 
 pub async fn a_schedule_that_was_changed_meanwhile_does_not_fire(catalog: &dyn Catalog) {
@@ -192,7 +192,7 @@ pub async fn a_schedule_that_was_changed_meanwhile_does_not_fire(catalog: &dyn C
     assert_eq!(catalog.fire(&wanted).await.unwrap(), None);
     catalog.pause_schedule(moved.id, "ann").await.unwrap();
     assert_eq!(catalog.fire(&firing(&moved, &[PAST.0], FUTURE)).await.unwrap(), None);
-    assert!(catalog.jobs(None, 10).await.unwrap().is_empty());
+    assert!(catalog.jobs(&JobPage::newest(10)).await.unwrap().is_empty());
 }
 
 pub async fn only_the_database_says_what_time_it_is(catalog: &dyn Catalog) {
@@ -211,7 +211,10 @@ pub async fn a_firing_that_fails_leaves_nothing(catalog: &dyn Catalog) {
     wanted.slots[1].job.max_attempts = 0;
     assert!(is_invalid(catalog.fire(&wanted).await));
     assert_eq!(current(catalog, "nightly").await, entry);
-    assert!(catalog.jobs(None, 10).await.unwrap().is_empty() && catalog.slots(None, 10).await.unwrap().is_empty());
+    assert!(
+        catalog.jobs(&JobPage::newest(10)).await.unwrap().is_empty()
+            && catalog.slots(None, 10).await.unwrap().is_empty()
+    );
 }
 
 pub async fn a_paused_schedule_is_not_due_until_it_is_resumed(catalog: &dyn Catalog) {
@@ -415,7 +418,10 @@ pub async fn a_cancelled_backfill_takes_its_waiting_jobs_along(catalog: &dyn Cat
     catalog.claim_job("w1", 600_000).await.unwrap().unwrap();
     let cancelled = catalog.cancel_backfill(started.id, "bob").await.unwrap();
     assert_eq!((cancelled.state, cancelled.n_open), (BackfillState::Cancelled, 1), "what runs goes on");
-    assert_eq!(catalog.jobs(Some(JobState::Cancelled), 9).await.unwrap().len(), 1);
+    assert_eq!(
+        catalog.jobs(&JobPage { state: Some(JobState::Cancelled), ..JobPage::newest(9) }).await.unwrap().len(),
+        1
+    );
     assert_eq!(catalog.continue_backfill(&step(&cancelled, &[120], None)).await.unwrap(), None);
     assert_eq!(catalog.cancel_backfill(started.id, "bob").await.unwrap(), cancelled);
     let second = catalog.start_backfill(&range(&entry, 9), "ann").await.unwrap();
