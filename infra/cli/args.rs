@@ -1,6 +1,7 @@
 //! The command line, as clap reads it; help, completions, manual and `docs/cli.md` are derived from it.
 
 mod jobs;
+mod schedules;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use crate::exit::EXIT_CODES;
 pub(crate) use jobs::{
     JobIdOptions, JobsOptions, LogsOptions, ServeOptions, StateOption, SubmitOptions, WorkOptions, WorkerOptions,
 };
+pub(crate) use schedules::{BackfillOptions, ScheduleCommand, ScheduleOptions, SchedulerOptions};
 
 /// SQL in, valid answers out, and for every answer a record of what made it.
 #[derive(Debug, Parser)]
@@ -106,8 +108,12 @@ pub(crate) enum Command {
     /// Tell other tools of runs and lineage, or look at what waits to be told
     #[command(name = "openlineage")]
     OpenLineage(OpenLineageOptions),
-    /// Look at the schedule of a pipeline
+    /// Let pipelines run by themselves: add, look at, pause and drop schedules
     Schedule(ScheduleOptions),
+    /// Run the moments of a schedule that lie in a range
+    Backfill(BackfillOptions),
+    /// Queue the jobs of schedules when their time comes
+    Scheduler(SchedulerOptions),
     /// Check the configuration, the catalog, the lake and the machine
     Doctor,
     /// Explain an error code
@@ -415,28 +421,6 @@ pub(crate) enum OpenLineageCommand {
         /// Keep them in this table of the lake first, which is made if need be
         #[arg(long, value_name = "SCHEMA.TABLE")]
         archive: Option<String>,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ScheduleOptions {
-    #[command(subcommand)]
-    pub(crate) command: ScheduleCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ScheduleCommand {
-    /// Print the next times at which the pipeline would fire
-    Preview {
-        /// The pipeline: a folder with pipeline.toml
-        #[arg(value_name = "DIR")]
-        folder: PathBuf,
-        /// How many times
-        #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
-        count: usize,
-        /// The instant to start from, RFC 3339 [default: now]
-        #[arg(long, value_name = "INSTANT")]
-        after: Option<String>,
     },
 }
 

@@ -108,6 +108,8 @@ fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
         Command::Audit(options) => audit::audit(app, options),
         Command::OpenLineage(options) => openlineage::openlineage(app, options),
         Command::Schedule(options) => schedule::schedule(app, options),
+        Command::Backfill(options) => schedule::backfill(app, options),
+        Command::Scheduler(options) => schedule::scheduler(app, options),
         Command::Doctor => doctor::doctor(app),
         Command::Explain(options) => explain::explain(app, options),
         Command::Version => version::version(app),

@@ -1,8 +1,9 @@
-//! `causeway serve`: jobs, metrics and health in one process.
+//! `causeway serve`: scheduler, jobs, metrics and health in one process.
 
 use std::time::Duration;
 
-use causeway_jobs::{Jobs, Until, WorkerSink, WorkerSummary};
+use causeway_core::Cancel;
+use causeway_jobs::{Jobs, JobsError, Scheduler, Until, WorkerSink, WorkerSummary};
 use causeway_server::{Metrics, Readiness, bind};
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -14,6 +15,7 @@ use crate::exit::Exit;
 use crate::jobs;
 use crate::keeper::Keeper;
 use crate::openlineage;
+use crate::schedule;
 use crate::session::Session;
 use crate::terminal::print;
 use crate::version::VERSION;
@@ -35,6 +37,15 @@ pub(crate) fn serve(app: &App, options: &ServeOptions) -> Result<Exit, Failure> 
     })?;
     openlineage::after_changes(app, &session);
     Ok(Exit::Ok)
+}
+
+/// Fires schedules, and returns only if that cannot go on; a scheduler that was told to stop leaves the
+/// running jobs their time.
+async fn until_failed(scheduler: &mut Scheduler, stop: &Cancel) -> JobsError {
+    match Box::pin(scheduler.run(stop)).await {
+        Ok(_) => std::future::pending().await,
+        Err(error) => error,
+    }
 }
 
 async fn keep_serving(
@@ -59,6 +70,7 @@ async fn keep_serving(
     app.terminal.note(&format!("listening on http://{address}; {} jobs at once", options.work.slots));
     let work = async {
         let work = Box::pin(worker.run(&stop));
+        let mut scheduler = Scheduler::new(session.engine.clone(), schedule::sink(&app.terminal));
         let told = async {
             interrupts.interrupted().await;
             readiness.drain();
@@ -67,6 +79,7 @@ async fn keep_serving(
         tokio::select! {
             summary = work => summary,
             never = told => never,
+            failed = until_failed(&mut scheduler, &stop) => Err(failed),
         }
     };
     let summary = keeper.beside(work).await;

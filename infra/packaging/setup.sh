@@ -35,6 +35,7 @@ for what in "$@"; do
         need cc build-essential
         need sqlite3 sqlite3
         postgres
+        need faketime faketime
         ;;
     bench) need python3 python3 python3-venv ;;
     *)

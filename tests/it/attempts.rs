@@ -1,7 +1,6 @@
 //! What is told of attempts and of pipelines, and what attempts may use.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 

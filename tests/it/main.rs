@@ -35,6 +35,12 @@ mod pipelines;
 #[cfg(test)]
 mod product;
 #[cfg(test)]
+mod schedulers;
+#[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod slt;
+#[cfg(test)]
+mod timeline;

@@ -34,6 +34,8 @@ pub enum Action {
     Run,
     /// A job was submitted, cancelled, queued again, or ended.
     Job,
+    /// A schedule was added, changed, paused, resumed or dropped, or a backfill of it started or stopped.
+    Schedule,
     /// A privilege was given or taken.
     Grant,
     /// A user or role was created, changed or dropped.
@@ -81,6 +83,8 @@ pub enum ObjectKind {
     Pipeline,
     /// A job.
     Job,
+    /// A schedule.
+    Schedule,
     /// A model.
     Model,
     /// A user.

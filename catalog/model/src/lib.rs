@@ -15,6 +15,7 @@
 mod access;
 mod alert;
 pub mod audit;
+mod book;
 mod catalog;
 #[cfg(feature = "contract-tests")]
 pub mod contract;
@@ -27,6 +28,7 @@ mod outbox;
 mod parameters;
 mod queue;
 mod run;
+mod schedule;
 mod watch;
 mod worker;
 
@@ -36,10 +38,13 @@ pub use access::{
 };
 pub use alert::{Alert, AlertEnd, AlertTransition, NewAlert};
 pub use audit::AuditLog;
+pub use book::ScheduleBook;
 pub use catalog::Catalog;
 pub use dataset::{Column, Dataset, DatasetKind, DatasetPolicy, DatasetVersion, Declared, NewFile};
 pub use error::{CatalogError, Result, WORKER_LOST};
-pub use ids::{AlertId, DatasetId, JobId, RunId, StepId, TableName, VersionId, WorkerId};
+pub use ids::{
+    AlertId, BackfillId, DatasetId, JobId, RunId, ScheduleId, StepId, TableName, TriggerId, VersionId, WorkerId,
+};
 pub use job::{
     Attempt, AttemptOutcome, Claim, ClaimedJob, ConcurrencyGroup, Ending, ErrorClass, Job, JobKind, JobPage, JobState,
     Lease, NewJob, Submitted,
@@ -52,6 +57,11 @@ pub use parameters::{
 pub use queue::JobQueue;
 pub use run::{
     IngestedFile, NewRun, NewStep, OperatorUse, OutputVersion, Run, RunKind, RunState, Step, StepOutcome, StepState,
+};
+pub use schedule::{
+    Agenda, Backfill, BackfillState, BackfillStep, CronRule, Fold, Gap, JobTerms, LateSlot, Lateness, Missed, Moment,
+    NewBackfill, NewSlot, Registered, RuleFiring, ScheduleEntry, ScheduleSpec, ScheduleState, Seen, Slot, SlotCause,
+    Trigger, TriggerFiring, TriggerKind, TriggerMark,
 };
 pub use watch::{Figures, KEPT_LOG_LINES, TOLD_TABLES, TableFigures, Watch};
 pub use worker::{LogLevel, LogLine, NewLogLine, NewWorker, WorkerRecord, WorkerState};

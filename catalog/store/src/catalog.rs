@@ -13,17 +13,19 @@ use tokio::time::Instant;
 use causeway_audit::{Event, LogId, Node, NodeId, PublicKey};
 use causeway_model::audit::{AuditRecord, AuditState, CoveredRows};
 use causeway_model::{
-    Alert, AlertEnd, AlertId, Attempt, AuditLog, Catalog, CatalogError, Change, ChangeRecord, Claim, ClaimedJob,
-    Dataset, DatasetId, DatasetVersion, Direction, Ending, Failure, Figures, Grant, Job, JobId, JobPage, JobQueue,
-    JobState, Lease, LineageRow, LogLine, NewAlert, NewFile, NewJob, NewLogLine, NewRun, NewStep, NewWorker,
-    OperatorUse, OutboxStatus, Principal, Result, Rights, RowPolicy, Run, RunId, RunState, Step, StepId, StepOutcome,
-    StepState, Submitted, TableName, VersionId, Watch, WorkerId, WorkerRecord, WorkerState,
+    Agenda, Alert, AlertEnd, AlertId, Attempt, AuditLog, Backfill, BackfillId, BackfillStep, Catalog, CatalogError,
+    Change, ChangeRecord, Claim, ClaimedJob, Dataset, DatasetId, DatasetVersion, Direction, Ending, Failure, Figures,
+    Grant, Job, JobId, JobPage, JobQueue, JobState, LateSlot, Lease, LineageRow, LogLine, Moment, NewAlert,
+    NewBackfill, NewFile, NewJob, NewLogLine, NewRun, NewStep, NewWorker, OperatorUse, OutboxStatus, Principal,
+    Registered, Result, Rights, RowPolicy, RuleFiring, Run, RunId, RunState, ScheduleBook, ScheduleEntry, ScheduleId,
+    ScheduleSpec, Slot, Step, StepId, StepOutcome, StepState, Submitted, TableName, TriggerFiring, VersionId, Watch,
+    WorkerId, WorkerRecord, WorkerState,
 };
 
 use crate::connection::Connection;
 use crate::error::{Result as StoreResult, StoreError};
 use crate::lineage::{self, Question};
-use crate::{access, audit, check, complete, datasets, files, jobs, outbox, runs, steps, watch};
+use crate::{access, audit, check, complete, datasets, files, jobs, outbox, runs, schedules, steps, watch};
 
 /// A catalog in a database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -442,5 +444,72 @@ impl<B: Backend> Watch for SqlCatalog<B> {
 
     async fn figures(&self) -> Result<Figures> {
         read!(self, |connection| watch::figures::read(connection))
+    }
+}
+
+#[async_trait]
+impl<B: Backend> ScheduleBook for SqlCatalog<B> {
+    async fn put_schedule(&self, spec: &ScheduleSpec, next_fire: Option<Moment>, actor: &str) -> Result<Registered> {
+        write!(self, |connection| schedules::put(connection, spec, next_fire, actor))
+    }
+
+    async fn pause_schedule(&self, id: ScheduleId, actor: &str) -> Result<ScheduleEntry> {
+        write!(self, |connection| schedules::pause(connection, id, actor))
+    }
+
+    async fn resume_schedule(&self, id: ScheduleId, next_fire: Option<Moment>, actor: &str) -> Result<ScheduleEntry> {
+        write!(self, |connection| schedules::resume(connection, id, next_fire, actor))
+    }
+
+    async fn drop_schedule(&self, id: ScheduleId, actor: &str) -> Result<()> {
+        write!(self, |connection| schedules::discard(connection, id, actor))
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleEntry>> {
+        read!(self, |connection| schedules::all(connection))
+    }
+
+    async fn schedule(&self, name: &str) -> Result<Option<ScheduleEntry>> {
+        read!(self, |connection| schedules::named(connection, name))
+    }
+
+    async fn agenda(&self) -> Result<Agenda> {
+        read!(self, |connection| schedules::agenda(connection))
+    }
+
+    async fn fire(&self, firing: &RuleFiring) -> Result<Option<Vec<JobId>>> {
+        write!(self, |connection| schedules::by_rule(connection, firing))
+    }
+
+    async fn fire_trigger(&self, firing: &TriggerFiring) -> Result<Option<JobId>> {
+        write!(self, |connection| schedules::by_trigger(connection, firing))
+    }
+
+    async fn slots(&self, schedule: Option<ScheduleId>, limit: i64) -> Result<Vec<Slot>> {
+        read_one!(self, |connection| schedules::slots(connection, schedule, limit))
+    }
+
+    async fn late_slots(&self) -> Result<Vec<LateSlot>> {
+        read!(self, |connection| schedules::late(connection))
+    }
+
+    async fn start_backfill(&self, new: &NewBackfill, actor: &str) -> Result<Backfill> {
+        write!(self, |connection| schedules::start(connection, new, actor))
+    }
+
+    async fn continue_backfill(&self, step: &BackfillStep) -> Result<Option<Backfill>> {
+        write!(self, |connection| schedules::continue_backfill(connection, step))
+    }
+
+    async fn cancel_backfill(&self, id: BackfillId, actor: &str) -> Result<Backfill> {
+        write!(self, |connection| schedules::cancel_backfill(connection, id, actor))
+    }
+
+    async fn backfill(&self, id: BackfillId) -> Result<Backfill> {
+        read_one!(self, |connection| schedules::backfill(connection, id))
+    }
+
+    async fn backfills(&self, schedule: Option<ScheduleId>) -> Result<Vec<Backfill>> {
+        read_one!(self, |connection| schedules::backfills(connection, schedule))
     }
 }

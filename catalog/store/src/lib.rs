@@ -33,6 +33,7 @@ mod outbox;
 mod postgres;
 mod rows;
 mod runs;
+mod schedules;
 mod sqlite;
 mod steps;
 mod watch;

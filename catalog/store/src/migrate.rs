@@ -65,6 +65,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         },
     },
     Migration {
+        name: "schedules",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0008_schedules.sqlite.sql"),
+            postgres: include_str!("../../migrations/0008_schedules.postgres.sql"),
+        },
+    },
+    Migration {
         name: "workers",
         sql: Sql {
             sqlite: include_str!("../../migrations/0009_workers.sqlite.sql"),

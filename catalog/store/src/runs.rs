@@ -56,6 +56,9 @@ pub(crate) async fn finish(connection: &mut Connection, run: &RunId, state: RunS
     let now = write::now(connection).await?;
     set_state(connection, run, state, Some(&now)).await?;
     let ended = if state == RunState::Succeeded { Transition::Complete } else { Transition::Fail };
+    if state == RunState::Succeeded {
+        set_end_order(connection, run).await?;
+    }
     outbox::run(connection, run, ended, &now).await
 }
 
@@ -81,6 +84,13 @@ pub(crate) async fn list(connection: &mut Connection, limit: i64) -> Result<Vec<
 /// Returns the row id of a run.
 pub(crate) async fn number(connection: &mut Connection, run: &RunId) -> Result<Option<i64>> {
     connection.query("SELECT id FROM run WHERE uuid = $1").bind(&run.0).fetch_optional_scalar().await
+}
+
+/// Numbers the runs of a pipeline in the order in which they succeed.
+async fn set_end_order(connection: &mut Connection, run: &RunId) -> Result<()> {
+    let sql = "UPDATE run SET end_order = (SELECT COALESCE(MAX(o.end_order), 0) + 1 FROM run o \
+               WHERE o.pipeline = run.pipeline) WHERE uuid = $1 AND pipeline IS NOT NULL";
+    connection.query(sql).bind(&run.0).execute().await.map(drop)
 }
 
 async fn set_state(connection: &mut Connection, run: &RunId, state: RunState, finished_at: Option<&str>) -> Result<()> {

@@ -27,5 +27,5 @@ pub use digest::digest;
 pub use error::{FaultCount, IngestError, Result};
 pub use fault::Reason;
 pub use load::{Mode, Progress, Report, Request, ingest};
-pub use path::{resolve_new_path, resolve_path};
+pub use path::{resolve_folder, resolve_new_path, resolve_path};
 pub use quarantine::quarantine_schema;

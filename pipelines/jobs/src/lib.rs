@@ -31,8 +31,23 @@
 //! [[alert]]                        # who is told; may stand more than once
 //! on = ["failed", "recovered"]     # and "late"; default all three
 //! to = ["oncall"]                  # receivers that causeway.toml defines
+//! missed = "latest"                # or "none", "all": firings that passed while no scheduler ran
+//! [[trigger]]                      # any number; each has one of table, path, pipeline
+//! table = "clinical.visits"        # a new version
+//! [[trigger]]
+//! path = "inbox/*.csv"             # a new file
+//! [[trigger]]
+//! pipeline = "intake"              # a run that has succeeded
+//! [job]                            # how its jobs run
+//! attempts = 3                     # failures after which it is given up
+//! timeout_seconds = 3600           # the longest an attempt may take
+//! priority = 0                     # head start in seconds of waiting
+//! group = "site"                   # default: a group of its own, one at a time
+//! group_limit = 2                  # jobs of the group at once
+//! start_within_seconds = 600       # late if not started so long after the firing
+//! end_within_seconds = 7200        # late if not ended
 //! ```
-//! An included pipeline's schedule does not count; its paths start from its own folder.
+//! An included pipeline's schedule, triggers and `[job]` do not count; its paths start from its own folder.
 //!
 //! # The header of a step
 //! Comment lines before the statement: `-- check: query` (one boolean; not true fails the step),
@@ -45,7 +60,7 @@
 //! inputs changed and then adds rows once more; a table that is made anew from several sources
 //! is one statement with `UNION ALL`.
 //!
-//! Where to look next: [`Pipeline`], [`Runner`], [`Jobs`], [`Worker`], [`Schedule`].
+//! Where to look next: [`Pipeline`], [`Runner`], [`Jobs`], [`Worker`], [`Schedule`], [`Schedules`], [`Scheduler`].
 
 mod check;
 mod digest;
@@ -63,10 +78,14 @@ mod queue;
 mod resume;
 mod run;
 mod schedule;
+mod scheduler;
+mod schedules;
 mod slot;
 mod summary;
+mod terms;
 mod worker;
 
+pub use causeway_model::{Fold, Gap, Missed};
 pub use error::{JobsError, Result};
 pub use folder::alert_rules;
 pub use manifest::AlertRule;
@@ -75,9 +94,12 @@ pub use plan::{Change, Plan, PlannedSchedule, PlannedStep};
 pub use procedures::Queue;
 pub use queue::{JobRequest, Jobs, Work};
 pub use run::{EventSink, RunEvent, Runner};
-pub use schedule::{Firing, Fold, Gap, Placement, Schedule};
+pub use schedule::{Firing, Placement, Schedule};
+pub use scheduler::{Scheduler, SchedulerEvent, SchedulerSink};
+pub use schedules::{BACKFILL_PRIORITY, BackfillRequest, Schedules};
 pub use slot::Slot;
 pub use summary::{CheckSummary, OutputSummary, RunOutcome, RunSummary, StepError, StepStatus, StepSummary, Totals};
+pub use terms::Terms;
 pub use worker::{
     AttemptDone, OpenCatalog, StepDone, Until, Worker, WorkerEvent, WorkerOptions, WorkerSink, WorkerSummary,
 };

@@ -4,12 +4,13 @@ use std::ops::Range;
 use std::path::Path;
 
 use causeway_core::nearest;
-use causeway_model::AlertTransition;
+use causeway_model::{AlertTransition, Fold, Gap, Missed, Trigger};
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::error::{JobsError, Result, place};
-use crate::schedule::{Fold, Gap, Schedule};
+use crate::schedule::Schedule;
+use crate::terms::{Terms, TermsDocument, TriggerDocument};
 
 /// The most times a step may be tried again.
 const MAX_RETRIES: u32 = 10;
@@ -21,7 +22,7 @@ pub(crate) const LEAST_MEMORY: u64 = 16 << 20;
 const MAX_NAME: usize = 64;
 
 /// All words a manifest may hold, for suggestions.
-const WORDS: [&str; 20] = [
+const WORDS: [&str; 36] = [
     "alert",
     "on",
     "to",
@@ -42,6 +43,22 @@ const WORDS: [&str; 20] = [
     "skip",
     "first",
     "both",
+    "missed",
+    "none",
+    "latest",
+    "all",
+    "trigger",
+    "table",
+    "path",
+    "pipeline",
+    "job",
+    "attempts",
+    "timeout_seconds",
+    "priority",
+    "group",
+    "group_limit",
+    "start_within_seconds",
+    "end_within_seconds",
 ];
 
 /// The contents of `pipeline.toml`, checked.
@@ -58,6 +75,10 @@ pub(crate) struct Manifest {
     pub(crate) memory_limit_bytes: Option<u64>,
     /// Who is told when it fails, recovers or is late.
     pub(crate) alerts: Vec<AlertRule>,
+    /// What becomes of firings by the schedule that nobody was there for.
+    pub(crate) missed: Missed,
+    pub(crate) triggers: Vec<Trigger>,
+    pub(crate) terms: Terms,
 }
 
 /// Who is told of what.
@@ -82,6 +103,9 @@ struct Document {
     memory_limit_bytes: Option<Spanned<u64>>,
     #[serde(default)]
     alert: Vec<AlertDocument>,
+    #[serde(default)]
+    trigger: Vec<Spanned<TriggerDocument>>,
+    job: Option<TermsDocument>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -124,6 +148,8 @@ struct ScheduleDocument {
     gap: Gap,
     #[serde(default)]
     fold: Fold,
+    #[serde(default)]
+    missed: Missed,
 }
 
 fn utc() -> String {
@@ -158,6 +184,14 @@ impl Manifest {
             let problem = format!("memory_limit_bytes must be at least {LEAST_MEMORY}, got {}", limit.get_ref());
             return Err(fault(Some(limit.span()), problem));
         }
+        let missed = document.schedule.as_ref().map(|section| section.get_ref().missed).unwrap_or_default();
+        let triggers = document.trigger.iter().map(|section| {
+            let read = section.get_ref().check();
+            read.map_err(|problem| fault(Some(section.span()), format!("trigger: {problem}")))
+        });
+        let triggers = triggers.collect::<Result<Vec<_>>>()?;
+        let terms = document.job.map(TermsDocument::check).transpose();
+        let terms = terms.map_err(|(span, problem)| fault(span, problem))?;
         let schedule = document.schedule.map(|section| {
             let rule = section.get_ref();
             Schedule::parse(rule.cron.get_ref(), &rule.zone, rule.gap, rule.fold)
@@ -171,6 +205,9 @@ impl Manifest {
             schedule: schedule.transpose()?,
             memory_limit_bytes: memory.map(Spanned::into_inner),
             alerts,
+            missed,
+            triggers,
+            terms: terms.unwrap_or_default(),
         })
     }
 }
@@ -279,6 +316,40 @@ mod tests {
         let message = refusal("name = \"x\"\n[[alert]]\non = [\"fail\"]\nto = [\"a\"]\n");
         assert!(message.contains("did you mean `failed`?"), "{message}");
         assert!(refusal("name = \"x\"\n[[alert]]\ncommand = [\"sh\"]\nto = [\"a\"]\n").contains("command"));
+    }
+
+    #[test]
+    fn what_fires_it_and_how_its_jobs_run() {
+        let manifest = parse(
+            "name = \"x\"\n[schedule]\ncron = \"0 1 * * *\"\nmissed = \"all\"\n[[trigger]]\ntable = \"a.t\"\n\
+             [[trigger]]\npath = \"in/*.csv\"\n[[trigger]]\npipeline = \"y\"\n[job]\nattempts = 5\n\
+             timeout_seconds = 60\ngroup = \"site\"\ngroup_limit = 2\nstart_within_seconds = 300\n",
+        )
+        .unwrap();
+        assert_eq!(manifest.missed, Missed::All);
+        let kinds: Vec<&str> = manifest.triggers.iter().map(|trigger| trigger.kind.name()).collect();
+        assert_eq!(kinds, ["table", "path", "pipeline"]);
+        let terms = manifest.terms.of_schedule("x");
+        assert_eq!((terms.max_attempts, terms.timeout_ms, terms.start_within_ms), (5, Some(60_000), Some(300_000)));
+        assert_eq!(terms.group.map(|group| (group.name, group.limit)), Some(("site".to_owned(), 2)));
+        let terms = parse("name = \"x\"").unwrap().terms.of_schedule("x");
+        assert_eq!((terms.max_attempts, terms.group.unwrap().name), (3, "pipeline x".to_owned()));
+    }
+
+    #[test]
+    fn wrong_triggers_and_terms_are_refused_where_they_stand() {
+        let name = "name = \"x\"\n";
+        for (text, problem) in [
+            ("[[trigger]]\ntable = \"t\"", "2: trigger: `t` must be schema.table"),
+            ("[[trigger]]\ntable = \"a.t\"\npath = \"p\"", "2: trigger: a trigger has one of"),
+            ("[[trigger]]\npath = \"*/a\"", "2: trigger: `*/a` must be a folder and a name"),
+            ("[job]\nattempts = 0", "3: attempts must be at least 1 and at most 100, got 0"),
+            ("[job]\ngroup_limit = 2", "3: group_limit needs a group"),
+            ("[job]\ntimeout_second = 2", "did you mean `timeout_seconds`?"),
+        ] {
+            let message = refusal(&format!("{name}{text}\n"));
+            assert!(message.contains(problem), "{message}");
+        }
     }
 
     #[test]

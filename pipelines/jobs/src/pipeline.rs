@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use causeway_engine::{Engine, EngineError, Growing, StatementInfo, StatementKind};
-use causeway_model::TableName;
+use causeway_model::{Missed, TableName, Trigger};
 
 use crate::digest::Digest;
 use crate::error::{JobsError, Result, place};
@@ -13,6 +13,7 @@ use crate::graph::{Graph, Node};
 use crate::header::{Header, Severity};
 use crate::incremental::Materialize;
 use crate::schedule::Schedule;
+use crate::terms::Terms;
 
 /// A pipeline, read and checked; nothing of it has run.
 #[derive(Debug)]
@@ -25,6 +26,9 @@ pub struct Pipeline {
     pub(crate) digest: String,
     pub(crate) schedule: Option<Schedule>,
     memory_limit_bytes: Option<u64>,
+    pub(crate) missed: Missed,
+    pub(crate) triggers: Vec<Trigger>,
+    pub(crate) terms: Terms,
     /// The steps in the order they run.
     pub(crate) steps: Vec<PipelineStep>,
 }
@@ -94,6 +98,9 @@ impl Pipeline {
             digest: digest(&folders),
             schedule: manifest.schedule,
             memory_limit_bytes: manifest.memory_limit_bytes,
+            missed: manifest.missed,
+            triggers: manifest.triggers,
+            terms: manifest.terms,
             steps: in_order(steps)?,
         })
     }
@@ -131,6 +138,21 @@ impl Pipeline {
     /// Returns the most memory that an attempt of its jobs may take, if it says so.
     pub fn memory_limit_bytes(&self) -> Option<u64> {
         self.memory_limit_bytes
+    }
+
+    /// Returns what becomes of firings that nobody was there for.
+    pub fn missed(&self) -> Missed {
+        self.missed
+    }
+
+    /// Returns what fires it besides the clock.
+    pub fn triggers(&self) -> &[Trigger] {
+        &self.triggers
+    }
+
+    /// Returns how its jobs run, as far as its manifest says.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// Returns true if a step of this pipeline writes the table.

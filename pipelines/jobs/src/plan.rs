@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use causeway_engine::Engine;
-use causeway_model::{Rights, Step};
+use causeway_model::{Fold, Gap, Rights, Step};
 use serde::Serialize;
 
 use crate::error::Result;
 use crate::pipeline::{Pipeline, PipelineStep};
-use crate::schedule::{Fold, Gap, Schedule};
+use crate::schedule::Schedule;
 
 /// What has become of a step's text since it last succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

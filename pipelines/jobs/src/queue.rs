@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::error::{JobsError, Result};
 use crate::pipeline::Pipeline;
+use crate::terms::{Terms, milliseconds, own_group};
 
 /// The role that sees and stops the jobs of others.
 const OPERATOR: &str = "operator";
@@ -45,11 +46,12 @@ pub struct JobRequest {
     pub key: Option<String>,
     /// Seconds of head start before jobs of priority 0.
     pub priority: i64,
-    /// What it shares its turn with; a pipeline's own name if not given, so that it runs once at a time.
+    /// What it shares its turn with; if not given what the pipeline's manifest says, else a group of the
+    /// pipeline's own, so that it runs once at a time.
     pub group: Option<ConcurrencyGroup>,
     /// Attempts that may fail; at least 1.
     pub max_attempts: i64,
-    /// The longest an attempt may take.
+    /// The longest an attempt may take; if not given what the pipeline's manifest says.
     pub timeout: Option<Duration>,
     /// The most memory an attempt may take, in bytes; what the pipeline says, or its worker gives each job,
     /// if not given.
@@ -79,17 +81,18 @@ impl Jobs {
         let rights = self.rights().await?;
         let mut parameters = request.parameters;
         let mut memory_limit_bytes = request.memory_limit_bytes;
-        let (kind, work, base_dir, own_group) = match request.work {
+        let (kind, work, base_dir, terms) = match request.work {
             Work::Statement { sql, base_dir } => {
-                (JobKind::Statement, self.statement(&sql, &parameters)?, base_dir, None)
+                (JobKind::Statement, self.statement(&sql, &parameters)?, base_dir, Terms::default())
             }
             Work::Pipeline(folder) => {
                 let pipeline = Pipeline::load(&folder, &self.engine)?;
                 parameters = pipeline.complete(&parameters, Utc::now())?;
                 let folder = folder.canonicalize().map_err(|error| JobsError::io(&folder, error))?;
                 memory_limit_bytes = memory_limit_bytes.or(pipeline.memory_limit_bytes());
-                let group = ConcurrencyGroup { name: format!("pipeline {}", pipeline.name()), limit: 1 };
-                (JobKind::Pipeline, folder.display().to_string(), folder, Some(group))
+                let mut terms = pipeline.terms().clone();
+                terms.group.get_or_insert_with(|| own_group(pipeline.name()));
+                (JobKind::Pipeline, folder.display().to_string(), folder, terms)
             }
         };
         let job = NewJob {
@@ -101,9 +104,9 @@ impl Jobs {
             actor: rights.user,
             dedupe_key: request.key,
             priority: request.priority,
-            group: request.group.or(own_group),
+            group: request.group.or(terms.group),
             max_attempts: request.max_attempts,
-            timeout_ms: request.timeout.map(|timeout| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)),
+            timeout_ms: request.timeout.or(terms.timeout).map(milliseconds),
             memory_limit_bytes: memory_limit_bytes.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX)),
         };
         Ok(self.engine.catalog().submit_job(&job).await?)
@@ -242,7 +245,8 @@ impl Jobs {
     }
 }
 
-fn manages_all(rights: &Rights) -> bool {
+/// Returns true for those who manage what belongs to others.
+pub(crate) fn manages_all(rights: &Rights) -> bool {
     rights.is_admin() || rights.has_role(OPERATOR)
 }
 

@@ -15,11 +15,12 @@ use std::collections::BinaryHeap;
 use std::iter::Peekable;
 
 use causeway_core::nearest;
+use causeway_model::{CronRule, Fold, Gap, Moment};
 use chrono::{DateTime, Duration, MappedLocalTime, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use croner::parser::{CronParser, Seconds, Year};
 use croner::{Cron, Direction};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::error::{JobsError, Result};
 
@@ -28,28 +29,6 @@ const LONGEST_FOLD_HOURS: i64 = 4;
 
 /// The longest range of wall-clock time that a zone has skipped since 1970 is a day (Pacific/Apia).
 const LONGEST_GAP_MINUTES: i64 = 25 * 60;
-
-/// What to do with a firing at a time that clocks skip.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Gap {
-    /// Fire at the first moment after the gap.
-    #[default]
-    RunAfter,
-    /// Do not fire.
-    Skip,
-}
-
-/// What to do with a firing at a time that clocks repeat.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fold {
-    /// Fire the first time only.
-    #[default]
-    First,
-    /// Fire both times.
-    Both,
-}
 
 /// Why a firing is where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -119,6 +98,19 @@ impl Schedule {
         Ok(Self { text, cron: rule, zone: parse_zone(zone)?, gap, fold })
     }
 
+    /// Reads a rule that a catalog holds.
+    ///
+    /// # Errors
+    /// As [`Schedule::parse`]: this program's zones may be older than those of who stored it.
+    pub fn of_rule(rule: &CronRule) -> Result<Self> {
+        Self::parse(&rule.cron, &rule.zone, rule.gap, rule.fold)
+    }
+
+    /// Returns the rule as a catalog holds it.
+    pub fn rule(&self) -> CronRule {
+        CronRule { cron: self.text.clone(), zone: self.zone.name().to_owned(), gap: self.gap, fold: self.fold }
+    }
+
     /// Returns the cron rule as written.
     pub fn cron(&self) -> &str {
         &self.text
@@ -153,6 +145,11 @@ impl Schedule {
         walk.filter(move |firing| firing.at > after)
     }
 
+    /// Returns the first firing after a moment.
+    pub fn first_after(&self, moment: Moment) -> Option<Moment> {
+        self.firings(instant(moment)?).next().map(|firing| Moment(firing.at.timestamp_millis()))
+    }
+
     /// Places a wall-clock time on the time line; the earliest moment first.
     fn place(&self, wall: NaiveDateTime) -> Vec<Firing> {
         match self.zone.from_local_datetime(&wall) {
@@ -176,6 +173,11 @@ impl Schedule {
         (1..=LONGEST_GAP_MINUTES)
             .find_map(|minutes| self.zone.from_local_datetime(&(wall + Duration::minutes(minutes))).earliest())
     }
+}
+
+/// Returns a moment of the catalog as an instant; `None` outside the calendar.
+pub(crate) fn instant(moment: Moment) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(moment.0)
 }
 
 fn parse_zone(zone: &str) -> Result<Tz> {

@@ -72,8 +72,8 @@ impl Schedule {
         self.slot(self.last_firing(now + Duration::milliseconds(1))?)
     }
 
-    /// Returns the last firing before a moment.
-    fn last_firing(&self, before: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    /// Returns the last firing before a moment; `None` if there is none in 40 years.
+    pub(crate) fn last_firing(&self, before: DateTime<Utc>) -> Option<DateTime<Utc>> {
         LOOKS_BACK_HOURS.iter().find_map(|hours| {
             let firings = self.firings(before - Duration::hours(*hours));
             firings.map(|firing| firing.at.with_timezone(&Utc)).take_while(|at| *at < before).last()
@@ -81,7 +81,7 @@ impl Schedule {
     }
 }
 
-fn date_in(at: DateTime<Utc>, zone: Tz) -> NaiveDate {
+pub(crate) fn date_in(at: DateTime<Utc>, zone: Tz) -> NaiveDate {
     at.with_timezone(&zone).date_naive()
 }
 
@@ -118,7 +118,7 @@ impl Pipeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::{Fold, Gap};
+    use causeway_model::{Fold, Gap};
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()

@@ -377,8 +377,20 @@ impl Engine {
         context.base_dir.as_deref().unwrap_or(&self.config().base_dir)
     }
 
-    /// Returns a path that may be read, or why it may not.
-    pub(crate) fn readable(&self, path: &str, base_dir: &Path) -> Result<PathBuf> {
+    /// Returns a folder whose files may be read as far as the configuration says, or why they may not.
+    ///
+    /// # Errors
+    /// For a folder that is not there or not allowed, and for those of the lake and the catalog.
+    pub fn readable_folder(&self, path: &str, base_dir: &Path) -> Result<PathBuf> {
+        let found = causeway_ingest::resolve_folder(path, base_dir, &self.config().read_paths)?;
+        self.open_path(found)
+    }
+
+    /// Returns a path that may be read as far as the configuration says, or why it may not.
+    ///
+    /// # Errors
+    /// For a file that is not there or not allowed, and for those of the lake and the catalog.
+    pub fn readable(&self, path: &str, base_dir: &Path) -> Result<PathBuf> {
         let found = causeway_ingest::resolve_path(path, base_dir, &self.config().read_paths)?;
         self.open_path(found)
     }

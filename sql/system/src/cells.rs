@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, BooleanArray, Int64Array, ListBuilder, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
+use causeway_model::Moment;
 use chrono::DateTime;
 use datafusion::error::{DataFusionError, Result};
 
@@ -54,6 +55,12 @@ pub(crate) fn text_lists<T: AsRef<str>, L: IntoIterator<Item = T>>(values: impl 
 pub(crate) fn instants<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Result<ArrayRef> {
     let instants: Vec<Option<i64>> = values.map(|text| text.map(microseconds).transpose()).collect::<Result<_>>()?;
     Ok(Arc::new(TimestampMicrosecondArray::from(instants).with_timezone("UTC")))
+}
+
+/// Makes a column of instants from moments of the catalog.
+pub(crate) fn moments(values: impl Iterator<Item = Option<Moment>>) -> ArrayRef {
+    let microseconds = values.map(|moment| moment.map(|moment| moment.0.saturating_mul(1000)));
+    Arc::new(microseconds.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
 }
 
 fn microseconds(text: &str) -> Result<i64> {

@@ -22,6 +22,7 @@ mod operators;
 mod provider;
 mod question;
 mod runs;
+mod schedules;
 mod steps;
 mod tables;
 #[cfg(test)]

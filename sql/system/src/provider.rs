@@ -16,7 +16,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::jobs::Pages;
 use crate::question::Question;
 use crate::visible::visible;
-use crate::{RelationDoc, System, access, audit, datasets, jobs, lineage, openlineage, operators, runs, steps, tables};
+use crate::{
+    RelationDoc, System, access, audit, datasets, jobs, lineage, openlineage, operators, runs, schedules, steps, tables,
+};
 
 /// Where the rows of a relation come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +31,9 @@ pub(crate) enum Source {
     Jobs,
     Attempts,
     Workers,
+    Schedules,
+    Slots,
+    Backfills,
     OperatorRuns,
     Operators,
     OperatorOptions,
@@ -54,6 +59,9 @@ impl Source {
             "jobs" => Self::Jobs,
             "attempts" => Self::Attempts,
             "workers" => Self::Workers,
+            "schedules" => Self::Schedules,
+            "slots" => Self::Slots,
+            "backfills" => Self::Backfills,
             "operator_runs" => Self::OperatorRuns,
             "operators" => Self::Operators,
             "operator_options" => Self::OperatorOptions,
@@ -80,6 +88,9 @@ impl Source {
             Self::Steps => steps::steps(ask).await,
             Self::Attempts => jobs::attempts(catalog).await,
             Self::Workers => jobs::workers(catalog).await,
+            Self::Schedules => schedules::schedules(catalog).await,
+            Self::Slots => schedules::slots(ask).await,
+            Self::Backfills => schedules::backfills(catalog).await,
             Self::OperatorRuns => runs::operator_runs(catalog).await,
             Self::Operators => Ok(operators::operators()),
             Self::OperatorOptions => Ok(operators::options()),

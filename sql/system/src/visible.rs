@@ -2,8 +2,9 @@
 //!
 //! Admins and auditors see everything, stewards all about tables and rights. Others see columns and
 //! edges of columns they may read, live datasets and their versions if they may read all of them (the number of rows of a
-//! table with hidden ones would say how many), runs they started and jobs they submitted (an `operator`: all of both), and grants
-//! and policies of their own roles. An `operator` sees the workers. Nobody else sees the audit log or lineage events.
+//! table with hidden ones would say how many), runs they started, jobs they submitted and schedules they own (an `operator`: all of
+//! these), and grants and policies of their own roles. An `operator` sees the workers. Nobody else sees the audit log or lineage
+//! events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,6 +96,9 @@ impl<'a> Reader<'a> {
                 rights.has_role("operator") || row.integer("job").is_some_and(|job| self.own_jobs.contains(&job))
             }
             Source::Workers => rights.has_role("operator"),
+            Source::Schedules | Source::Slots | Source::Backfills => {
+                rights.has_role("operator") || row.text("owner") == rights.user
+            }
             Source::Datasets | Source::DatasetVersions => {
                 row.is_null("dropped_at") && self.may_read_all(&row.table("name"))
             }

@@ -14,6 +14,7 @@ pub mod jobs;
 pub mod lineage;
 pub mod outbox;
 pub mod runs;
+pub mod schedules;
 pub mod steps;
 pub mod versions;
 pub mod watch;
@@ -180,6 +181,29 @@ macro_rules! catalog_contract {
                 an_unknown_job_is_not_found,
                 jobs_come_newest_first,
                 times_of_a_job_come_from_the_database;
+            schedules:
+                a_schedule_keeps_what_it_was_given,
+                a_schedule_that_makes_no_sense_is_refused,
+                a_changed_schedule_keeps_its_next_firing_if_the_rule_stays,
+                what_is_due_is_on_the_agenda,
+                a_firing_makes_slot_and_job_and_moves_on,
+                only_the_first_scheduler_fires,
+                a_schedule_that_was_changed_meanwhile_does_not_fire,
+                only_the_database_says_what_time_it_is,
+                a_firing_that_fails_leaves_nothing,
+                a_paused_schedule_is_not_due_until_it_is_resumed,
+                a_dropped_schedule_is_gone_and_its_slots_stay,
+                a_new_version_of_a_table_is_seen_once,
+                a_table_that_is_made_anew_is_new,
+                a_run_that_succeeds_is_seen_in_the_order_of_ends,
+                files_are_kept_with_their_trigger,
+                a_trigger_that_stays_goes_on_from_where_it_was,
+                late_jobs_are_found,
+                a_backfill_goes_through_its_range_a_few_at_a_time,
+                a_backfill_passes_over_what_has_a_good_job,
+                a_cancelled_backfill_takes_its_waiting_jobs_along,
+                a_backfill_that_makes_no_sense_is_refused,
+                what_people_do_with_a_schedule_is_a_record;
             lineage:
                 a_version_without_edges_has_no_lineage,
                 upstream_reaches_the_file,
@@ -237,7 +261,7 @@ macro_rules! catalog_contract {
 #[cfg(test)]
 mod tests {
     const LIST: &str = include_str!("mod.rs");
-    const CASES: [&str; 12] = [
+    const CASES: [&str; 13] = [
         include_str!("access.rs"),
         include_str!("audit.rs"),
         include_str!("completion.rs"),
@@ -247,6 +271,7 @@ mod tests {
         include_str!("lineage.rs"),
         include_str!("outbox.rs"),
         include_str!("runs.rs"),
+        include_str!("schedules.rs"),
         include_str!("steps.rs"),
         include_str!("versions.rs"),
         include_str!("watch.rs"),

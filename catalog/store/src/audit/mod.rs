@@ -1,8 +1,9 @@
-//! The audit log in its three tables. What stands in a record is in [`events`], what a record covers in
+//! The audit log in its three tables. What stands in a record is in [`events`] and [`schedules`], what a record covers in
 //! [`covered`].
 
 mod covered;
 mod events;
+mod schedules;
 
 use causeway_audit::{
     Action, Appended, AuditError, Digest, Event, Frontier, LogId, Node, NodeId, PublicKey, Timestamp, append_event,
@@ -14,6 +15,7 @@ use crate::connection::{Connection, Row};
 use crate::error::{Result, StoreError, already_exists, damaged, invalid};
 use crate::write;
 pub(crate) use events::{JobChange, before_step, job_changed, jobs_changed, run_changed, step_completed, step_failed};
+pub(crate) use schedules::{ScheduleChange, schedule_changed};
 
 /// What the log knows of the catalog's age: rows up to these ids were there before it.
 const LAST_STEP: &str = "last_step";

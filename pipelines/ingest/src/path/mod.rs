@@ -18,14 +18,31 @@ use crate::error::{IngestError, Result};
 /// [`IngestError::Path`] for a URL, a path that leaves the allowed folders (by `..` or by a symbolic
 /// link), one that does not exist, and anything that is not a plain file.
 pub fn resolve_path(requested: &str, base: &Path, allowed: &[PathBuf]) -> Result<PathBuf> {
-    let wanted = absolute(requested, base)?;
-    let found = wanted.canonicalize().map_err(|error| refuse(requested, not_there(&error, base)))?;
-    check_allowed(requested, &wanted, &found, allowed)?;
-    let metadata = found.metadata().map_err(|error| refuse(requested, error.to_string()))?;
+    let (found, metadata) = existing(requested, base, allowed)?;
     if !metadata.is_file() {
         return Err(refuse(requested, format!("is {}, not a plain file", kind(&metadata))));
     }
     Ok(found)
+}
+
+/// Finds a folder whose files may be read, under the rules of [`resolve_path`].
+///
+/// # Errors
+/// [`IngestError::Path`] as for [`resolve_path`], and for what is no folder.
+pub fn resolve_folder(requested: &str, base: &Path, allowed: &[PathBuf]) -> Result<PathBuf> {
+    let (found, metadata) = existing(requested, base, allowed)?;
+    if !metadata.is_dir() {
+        return Err(refuse(requested, "is not a folder".to_owned()));
+    }
+    Ok(found)
+}
+
+fn existing(requested: &str, base: &Path, allowed: &[PathBuf]) -> Result<(PathBuf, Metadata)> {
+    let wanted = absolute(requested, base)?;
+    let found = wanted.canonicalize().map_err(|error| refuse(requested, not_there(&error, base)))?;
+    check_allowed(requested, &wanted, &found, allowed)?;
+    let metadata = found.metadata().map_err(|error| refuse(requested, error.to_string()))?;
+    Ok((found, metadata))
 }
 
 /// Finds the place a statement wants to write a file to, under the rules of [`resolve_path`]. The

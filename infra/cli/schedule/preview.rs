@@ -1,35 +1,58 @@
-//! `causeway schedule preview`: when a pipeline would fire.
+//! `causeway schedule preview`: when a pipeline or schedule would fire.
 
-use causeway_jobs::{Firing, Pipeline, Placement};
+use std::path::Path;
+
+use causeway_jobs::{Firing, Pipeline, Placement, Schedule, Schedules};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::args::{LimitOptions, ScheduleCommand, ScheduleOptions};
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::output::grid::Grid;
 use crate::session::Session;
 use crate::terminal::print;
 
-/// Prints the next firings of a pipeline.
-pub(crate) fn schedule(app: &App, options: &ScheduleOptions) -> Result<Exit, Failure> {
-    let ScheduleCommand::Preview { folder, count, after } = &options.command;
-    let after = after.as_deref().map(parse_instant).transpose()?.unwrap_or_else(Utc::now);
-    let session = Session::open(app, &LimitOptions::default())?;
-    let pipeline = Pipeline::load(folder, &session.engine)?;
-    let Some(schedule) = pipeline.schedule() else {
-        return Err(Failure::new(Exit::Failed, format!("pipeline `{}` has no schedule", pipeline.name()))
+/// What is asked for.
+pub(super) struct Preview<'a> {
+    pub(super) target: &'a str,
+    pub(super) count: usize,
+    pub(super) after: Option<&'a str>,
+}
+
+/// Prints the next firings of a pipeline, or of a schedule by its name.
+pub(super) fn preview(app: &App, session: &Session, schedules: &Schedules, asked: &Preview) -> Result<Exit, Failure> {
+    let after = asked.after.map(parse_instant).transpose()?.unwrap_or_else(Utc::now);
+    let (name, schedule) = find(app, session, schedules, asked.target)?;
+    let Some(schedule) = schedule else {
+        return Err(Failure::new(Exit::Failed, format!("pipeline `{name}` has no schedule"))
             .with_hint("add one to its pipeline.toml, or run it by hand with `causeway run`"));
     };
-    let firings: Vec<Firing> = schedule.firings(after).take(*count).collect();
+    let firings: Vec<Firing> = schedule.firings(after).take(asked.count).collect();
     let text = if app.terminal.json {
         format!("{}\n", firings.iter().map(fact).collect::<Value>())
     } else {
-        format!("{} fires at `{}` in {}\n\n{}\n", pipeline.name(), schedule.cron(), schedule.zone(), render(&firings))
+        format!("{name} fires at `{}` in {}\n\n{}\n", schedule.cron(), schedule.zone(), render(&firings))
     };
     print(&text)?;
     Ok(Exit::Ok)
+}
+
+/// Returns the rule of a folder's manifest; of a schedule where there is no such folder.
+fn find(
+    app: &App,
+    session: &Session,
+    schedules: &Schedules,
+    target: &str,
+) -> Result<(String, Option<Schedule>), Failure> {
+    let folder = Path::new(target);
+    if folder.is_dir() || target.contains('/') {
+        let pipeline = Pipeline::load(folder, &session.engine)?;
+        return Ok((pipeline.name().to_owned(), pipeline.schedule().cloned()));
+    }
+    let entry = app.wait(async { Ok(schedules.find(target).await?) })?;
+    let rule = entry.spec.rule.as_ref().map(Schedule::of_rule).transpose()?;
+    Ok((entry.spec.name, rule))
 }
 
 fn parse_instant(text: &str) -> Result<DateTime<Utc>, Failure> {

@@ -1,0 +1,74 @@
+//! Slots as they are stored, and those whose jobs are late.
+
+use causeway_model::{BackfillId, JobId, JobState, LateSlot, Lateness, Moment, ScheduleId, Slot, SlotCause};
+
+use crate::connection::{Connection, Row};
+use crate::error::Result;
+use crate::jobs::now;
+use crate::rows::word;
+
+macro_rules! select_slot {
+    ($rest:literal) => {
+        concat!(
+            "SELECT l.*, s.name, j.actor AS owner, j.state AS job_state, j.attempt, s.start_within_ms, s.end_within_ms \
+             FROM slot l JOIN schedule s ON s.id = l.schedule_id JOIN job j ON j.id = l.job_id ",
+            $rest
+        )
+    };
+}
+
+pub(crate) async fn list(connection: &mut Connection, of: Option<ScheduleId>, limit: i64) -> Result<Vec<Slot>> {
+    let rows = match of {
+        Some(id) => {
+            let query =
+                connection.query(select_slot!("WHERE l.schedule_id = $1 ORDER BY l.fire_at DESC LIMIT $2")).bind(id.0);
+            query.bind(limit.max(0)).fetch_all().await?
+        }
+        None => {
+            let query = connection.query(select_slot!("ORDER BY l.fire_at DESC, l.schedule_id LIMIT $1"));
+            query.bind(limit.max(0)).fetch_all().await?
+        }
+    };
+    rows.iter().map(slot).collect()
+}
+
+pub(crate) async fn late(connection: &mut Connection) -> Result<Vec<LateSlot>> {
+    let now = now(connection).await?;
+    let rows = connection
+        .query(select_slot!(
+            "WHERE j.state IN ('queued', 'running') AND l.cause <> 'backfill' \
+             AND ((j.attempt = 0 AND l.fire_at + s.start_within_ms < $1) OR l.fire_at + s.end_within_ms < $1) \
+             ORDER BY l.fire_at, l.schedule_id"
+        ))
+        .bind(now)
+        .fetch_all()
+        .await?;
+    rows.iter().map(|row| late_slot(row, now)).collect()
+}
+
+fn late_slot(row: &Row, now: i64) -> Result<LateSlot> {
+    let slot = slot(row)?;
+    let by = |bound: Option<i64>| bound.map(|bound| Moment(slot.fire_at.0.saturating_add(bound)));
+    let (start, end) = (by(row.get("start_within_ms")?), by(row.get("end_within_ms")?));
+    let (lateness, expected_by) = match (end, start) {
+        (Some(end), _) if end.0 < now => (Lateness::NotEnded, end),
+        (_, start) => (Lateness::NotStarted, start.unwrap_or(slot.fire_at)),
+    };
+    Ok(LateSlot { slot, lateness, expected_by })
+}
+
+fn slot(row: &Row) -> Result<Slot> {
+    Ok(Slot {
+        schedule: ScheduleId(row.get("schedule_id")?),
+        name: row.get("name")?,
+        owner: row.get("owner")?,
+        fire_at: Moment(row.get("fire_at")?),
+        slot_start: Moment(row.get("slot_start")?),
+        slot_end: Moment(row.get("slot_end")?),
+        cause: word(row.get("cause")?, &SlotCause::ALL, SlotCause::name)?,
+        backfill: row.get::<Option<i64>>("backfill_id")?.map(BackfillId),
+        job: JobId(row.get("job_id")?),
+        state: word(row.get("job_state")?, &JobState::ALL, JobState::name)?,
+        fired_at: Moment(row.get("fired_at")?),
+    })
+}
