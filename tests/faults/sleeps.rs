@@ -86,8 +86,9 @@ fn wake_before_the_other(lake: &Product) {
     lake.ok(&["sql", "-c", "CREATE SCHEMA a; CREATE TABLE a.source AS SELECT 1 AS n; CREATE TABLE a.t (n BIGINT)"]);
     submit(lake, &["INSERT INTO a.t SELECT sum(n) FROM a.source"]);
     let start = || {
-        let sleeper = Doomed::start(lake, "before_commit=stop", &["--slots", "1", "--once"]);
-        within("sleep before the commit", || sleeper.has_fired("before_commit") && sleeper.is_stopped());
+        let sleeper = Doomed::start(lake, "before_commit=delay(4000)", &["--slots", "1"]);
+        within("rest before the commit", || sleeper.has_fired("before_commit"));
+        stop(lake, &sleeper);
         sleeper
     };
     let mut first = start();
@@ -95,6 +96,7 @@ fn wake_before_the_other(lake: &Product) {
     std::thread::sleep(std::time::Duration::from_millis(1500)); // the lease is a second
     let mut second = start();
     for sleeper in [&mut first, &mut second] {
+        sleeper.signal("TERM");
         sleeper.signal("CONT");
         assert_eq!(sleeper.ends(), Some(0), "{}", sleeper.said());
     }

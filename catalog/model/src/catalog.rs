@@ -57,7 +57,8 @@ pub trait Catalog: AuditLog + JobQueue + ScheduleBook + Watch + Send + Sync + De
     /// Starts a run.
     async fn begin_run(&self, run: &NewRun) -> Result<()>;
 
-    /// Opens a run again, to go on with what is not done; no harm if it is open.
+    /// Opens a run again, to go on with what is not done; no harm if it is open. One that has succeeded stays
+    /// so: who opens it then has slept while another one did the work.
     async fn resume_run(&self, run: &RunId) -> Result<()>;
 
     /// Ends a run: [`RunState::Succeeded`] or [`RunState::Failed`].

@@ -42,9 +42,13 @@ pub(crate) async fn begin(connection: &mut Connection, run: &NewRun) -> Result<(
 }
 
 pub(crate) async fn resume(connection: &mut Connection, run: &RunId) -> Result<()> {
-    if one(connection, run).await?.state != RunState::Running {
-        let now = write::now(connection).await?;
-        outbox::run(connection, run, Transition::Start, &now).await?;
+    match one(connection, run).await?.state {
+        RunState::Succeeded => return Ok(()),
+        RunState::Failed => {
+            let now = write::now(connection).await?;
+            outbox::run(connection, run, Transition::Start, &now).await?;
+        }
+        RunState::Running => {}
     }
     set_state(connection, run, RunState::Running, None).await
 }

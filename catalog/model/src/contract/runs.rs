@@ -50,6 +50,9 @@ pub async fn a_failed_run_is_resumed(catalog: &dyn Catalog) {
     catalog.resume_run(&run_id(1)).await.unwrap();
     catalog.resume_run(&run_id(1)).await.unwrap();
     assert_eq!(catalog.run(&run_id(1)).await.unwrap(), started);
+    catalog.finish_run(&run_id(1), RunState::Succeeded).await.unwrap();
+    catalog.resume_run(&run_id(1)).await.unwrap();
+    assert_eq!(catalog.run(&run_id(1)).await.unwrap().state, RunState::Succeeded);
 }
 
 pub async fn runs_come_newest_first(catalog: &dyn Catalog) {

@@ -40,7 +40,7 @@ async fn a_full_disk_refuses_and_recovers() {
             Err(error) => break error,
         }
     };
-    assert!(matches!(error, CatalogError::Backend(_)), "{error}");
+    assert!(matches!(error, CatalogError::Full(_)), "{error}");
     assert!(error.to_string().contains("disk is full"), "{error}");
     fill_disk(&catalog, false).await;
     catalog.check().await.unwrap();
