@@ -10,10 +10,11 @@ python3 -m venv "$target/bench-venv"
 python=$target/bench-venv/bin/python
 
 cargo build --release -p causeway --bin causeway
+"$python" tests/bench/jobs.py "$target/release/causeway" "$results/jobs.txt"
 cargo build --release -p causeway-survival --example time_kaplan_meier
 "$python" tests/bench/whole_process.py "$target/release/causeway" "$results/whole_process.txt"
 "$python" tests/bench/survival_vs_lifelines.py "$results/survival_vs_lifelines.txt"
 cargo bench -p causeway --bench front_door -- "$results/front_door.txt"
 cargo bench -p causeway-survival
 cargo bench -p causeway-audit
-cargo bench -p causeway-store --bench lineage --bench audit --bench runs --bench schedules --bench writers | tee "$results/catalog.txt"
+cargo bench -p causeway-store --bench lineage --bench audit --bench runs --bench writers --bench queue | tee "$results/catalog.txt"
