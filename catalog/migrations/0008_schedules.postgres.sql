@@ -18,6 +18,7 @@ CREATE TABLE schedule (
     group_limit     BIGINT CHECK (group_limit > 0),
     max_attempts    BIGINT NOT NULL CHECK (max_attempts > 0),
     timeout_ms      BIGINT CHECK (timeout_ms > 0),
+    memory_limit_bytes BIGINT CHECK (memory_limit_bytes > 0),
     start_within_ms BIGINT CHECK (start_within_ms > 0),
     end_within_ms   BIGINT CHECK (end_within_ms > 0),
     next_fire_at    BIGINT,

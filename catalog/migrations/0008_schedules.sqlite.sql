@@ -18,6 +18,7 @@ CREATE TABLE schedule (
     group_limit     INTEGER CHECK (group_limit > 0),
     max_attempts    INTEGER NOT NULL CHECK (max_attempts > 0),
     timeout_ms      INTEGER CHECK (timeout_ms > 0),
+    memory_limit_bytes INTEGER CHECK (memory_limit_bytes > 0),
     start_within_ms INTEGER CHECK (start_within_ms > 0),
     end_within_ms   INTEGER CHECK (end_within_ms > 0),
     next_fire_at    INTEGER,

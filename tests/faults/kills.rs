@@ -8,7 +8,7 @@ use super::{assert_sound, commits, number, on_both_stores, random, rounds};
 use crate::product::Product;
 
 /// The places on the way of a job, in their order.
-const POINTS: [&str; 10] = [
+pub(super) const POINTS: [&str; 10] = [
     "claimed",
     "inputs_pinned",
     "running",

@@ -1,21 +1,11 @@
 //! A worker sleeps past its lease at every named place, and wakes up when another has done its job.
 
 use super::yard::{Doomed, drain, submit};
-use super::{assert_sound, commits, on_both_stores, rounds, within};
+use super::{assert_sound, commits, kills, on_both_stores, rounds, within};
 use crate::product::Product;
 
-/// The places at which a lease is held.
-const POINTS: [&str; 9] = [
-    "claimed",
-    "inputs_pinned",
-    "running",
-    "file_written",
-    "before_commit",
-    "after_commit",
-    "before_catalog_done",
-    "step_done",
-    "work_done",
-];
+/// The places at which a lease is held: all but the last.
+const POINTS: [&str; kills::POINTS.len() - 1] = *kills::POINTS.first_chunk().unwrap();
 
 on_both_stores!(who_wakes_up_after_the_lease_is_refused, super::rounds_of_sleep);
 

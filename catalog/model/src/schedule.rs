@@ -142,6 +142,8 @@ pub struct JobTerms {
     pub max_attempts: i64,
     /// The longest an attempt may take, in milliseconds.
     pub timeout_ms: Option<i64>,
+    /// The most memory that an attempt may take.
+    pub memory_limit_bytes: Option<i64>,
     /// A job is late if it has not started so many milliseconds after its slot's moment.
     pub start_within_ms: Option<i64>,
     /// A job is late if it has not ended so many milliseconds after its slot's moment.

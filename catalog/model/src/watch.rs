@@ -68,6 +68,10 @@ pub trait Watch: Send + Sync + Debug {
     /// Raises an alert; returns false if its key was raised before.
     async fn raise_alert(&self, alert: &NewAlert) -> Result<bool>;
 
+    /// Raises an alert for each job of a schedule that is late and was not told of, at most `limit`; returns
+    /// how many. See [`crate::ScheduleBook::late_slots`].
+    async fn raise_late_alerts(&self, limit: i64) -> Result<u64>;
+
     /// Takes alerts that are due, at most `limit`. Nobody else takes them for `lease_ms` milliseconds.
     async fn claim_alerts(&self, lease_ms: i64, limit: i64) -> Result<Vec<Alert>>;
 

@@ -47,6 +47,7 @@ fn spec(number: usize) -> ScheduleSpec {
             group: None,
             max_attempts: 3,
             timeout_ms: None,
+            memory_limit_bytes: None,
             start_within_ms: Some(60_000),
             end_within_ms: None,
         },

@@ -431,6 +431,13 @@ impl<B: Backend> Watch for SqlCatalog<B> {
         hold!(self, |connection| watch::alerts::raise(connection, alert))
     }
 
+    async fn raise_late_alerts(&self, limit: i64) -> Result<u64> {
+        if !read_one!(self, |connection| watch::alerts::is_late(connection))? {
+            return Ok(0);
+        }
+        hold!(self, |connection| watch::alerts::raise_late(connection, limit))
+    }
+
     async fn claim_alerts(&self, lease_ms: i64, limit: i64) -> Result<Vec<Alert>> {
         if !read_one!(self, |connection| watch::alerts::is_due(connection))? {
             return Ok(Vec::new());

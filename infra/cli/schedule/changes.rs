@@ -30,6 +30,7 @@ fn parts(spec: &ScheduleSpec) -> Vec<(&'static str, String)> {
         ("group", group.unwrap_or_default()),
         ("attempts", terms.max_attempts.to_string()),
         ("timeout_ms", number(terms.timeout_ms)),
+        ("memory_limit_bytes", number(terms.memory_limit_bytes)),
         ("start_within_ms", number(terms.start_within_ms)),
         ("end_within_ms", number(terms.end_within_ms)),
     ]

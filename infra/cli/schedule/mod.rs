@@ -149,6 +149,7 @@ fn fact(entry: &ScheduleEntry) -> Value {
         "group_limit": terms.group.as_ref().map(|group| group.limit),
         "attempts": terms.max_attempts,
         "timeout_ms": terms.timeout_ms,
+        "memory_limit_bytes": terms.memory_limit_bytes,
         "start_within_ms": terms.start_within_ms,
         "end_within_ms": terms.end_within_ms,
         "next_fire_at": entry.next_fire.map(instant),

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use causeway_jobs::alert_rules;
 use causeway_model::{Alert, AlertEnd, AlertTransition, Catalog, CatalogError};
@@ -16,6 +16,12 @@ use crate::receiver::Receiver;
 
 /// How often it is looked for alerts.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How often it is looked for late jobs.
+const LATE_LOOK: Duration = Duration::from_secs(10);
+
+/// Late jobs told of at one look.
+const LATE_AT_ONCE: i64 = 100;
 
 /// Alerts taken at once.
 const AT_ONCE: i64 = 16;
@@ -58,7 +64,14 @@ impl Herald {
 
     /// Tells, without end. What goes wrong is logged and tried again.
     pub async fn run(&self) {
+        let mut looked: Option<Instant> = None;
         loop {
+            if looked.is_none_or(|looked| looked.elapsed() >= LATE_LOOK) {
+                looked = Some(Instant::now());
+                if let Err(error) = self.catalog.raise_late_alerts(LATE_AT_ONCE).await {
+                    tracing::warn!(code = error.code(), "late jobs cannot be looked for; trying again");
+                }
+            }
             if let Err(error) = self.tell_due().await {
                 tracing::warn!(code = error.code(), "alerts cannot be taken; trying again");
             }

@@ -22,7 +22,6 @@
 //! description = "All domains"
 //! include = ["../clinical"]        # their steps run as clinical/10_lung, …
 //! retries = 1                      # after errors that may pass; 0 to 10, default 0
-//! memory_limit_bytes = 2147483648  # of one attempt; default: its worker's memory divided by its slots
 //! [schedule]                       # none: runs by hand only
 //! cron = "30 2 * * *"              # minute, hour, day of month, month, day of week
 //! zone = "Europe/Berlin"           # default UTC
@@ -41,6 +40,7 @@
 //! [job]                            # how its jobs run
 //! attempts = 3                     # failures after which it is given up
 //! timeout_seconds = 3600           # the longest an attempt may take
+//! memory_limit_bytes = 2147483648  # of one attempt; default: its worker's memory divided by its slots
 //! priority = 0                     # head start in seconds of waiting
 //! group = "site"                   # default: a group of its own, one at a time
 //! group_limit = 2                  # jobs of the group at once

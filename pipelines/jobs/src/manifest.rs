@@ -15,9 +15,6 @@ use crate::terms::{Terms, TermsDocument, TriggerDocument};
 /// The most times a step may be tried again.
 const MAX_RETRIES: u32 = 10;
 
-/// The least memory that a job can be given: a sort needs some to spill at all.
-pub(crate) const LEAST_MEMORY: u64 = 16 << 20;
-
 /// The longest name of a pipeline or step.
 const MAX_NAME: usize = 64;
 
@@ -71,8 +68,6 @@ pub(crate) struct Manifest {
     /// Folders of other pipelines whose steps belong to this one, relative to its own.
     pub(crate) include: Vec<String>,
     pub(crate) schedule: Option<Schedule>,
-    /// The most memory that an attempt of its jobs may take.
-    pub(crate) memory_limit_bytes: Option<u64>,
     /// Who is told when it fails, recovers or is late.
     pub(crate) alerts: Vec<AlertRule>,
     /// What becomes of firings by the schedule that nobody was there for.
@@ -100,7 +95,6 @@ struct Document {
     #[serde(default)]
     include: Vec<String>,
     schedule: Option<Spanned<ScheduleDocument>>,
-    memory_limit_bytes: Option<Spanned<u64>>,
     #[serde(default)]
     alert: Vec<AlertDocument>,
     #[serde(default)]
@@ -179,11 +173,6 @@ impl Manifest {
             to: alert.to.into_inner(),
         };
         let alerts = document.alert.into_iter().map(rule).collect();
-        let memory = document.memory_limit_bytes;
-        if let Some(limit) = memory.as_ref().filter(|limit| *limit.get_ref() < LEAST_MEMORY) {
-            let problem = format!("memory_limit_bytes must be at least {LEAST_MEMORY}, got {}", limit.get_ref());
-            return Err(fault(Some(limit.span()), problem));
-        }
         let missed = document.schedule.as_ref().map(|section| section.get_ref().missed).unwrap_or_default();
         let triggers = document.trigger.iter().map(|section| {
             let read = section.get_ref().check();
@@ -203,7 +192,6 @@ impl Manifest {
             retries: document.retries.map_or(0, Spanned::into_inner),
             include: document.include,
             schedule: schedule.transpose()?,
-            memory_limit_bytes: memory.map(Spanned::into_inner),
             alerts,
             missed,
             triggers,
@@ -301,7 +289,9 @@ mod tests {
         assert!(refusal("description = \"x\"").contains("missing field `name`"));
         assert!(refusal("name = \"Night Run\"").contains("1: name `Night Run` must be 1 to 64 of the characters"));
         assert!(refusal("name = \"x\"\nretries = 11").contains("2: retries must be 0 to 10, got 11"));
-        assert!(refusal("name = \"x\"\nmemory_limit_bytes = 5").contains("2: memory_limit_bytes must be at least"));
+        assert!(
+            refusal("name = \"x\"\n[job]\nmemory_limit_bytes = 5").contains("3: memory_limit_bytes must be at least")
+        );
     }
 
     #[test]

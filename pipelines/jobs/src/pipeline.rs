@@ -25,7 +25,6 @@ pub struct Pipeline {
     pub(crate) dir: PathBuf,
     pub(crate) digest: String,
     pub(crate) schedule: Option<Schedule>,
-    memory_limit_bytes: Option<u64>,
     pub(crate) missed: Missed,
     pub(crate) triggers: Vec<Trigger>,
     pub(crate) terms: Terms,
@@ -97,7 +96,6 @@ impl Pipeline {
             dir: dir.to_owned(),
             digest: digest(&folders),
             schedule: manifest.schedule,
-            memory_limit_bytes: manifest.memory_limit_bytes,
             missed: manifest.missed,
             triggers: manifest.triggers,
             terms: manifest.terms,
@@ -133,11 +131,6 @@ impl Pipeline {
     /// Returns the names of the parameters that its statements and checks use.
     pub fn parameters(&self) -> BTreeSet<String> {
         self.steps.iter().flat_map(PipelineStep::parameters).cloned().collect()
-    }
-
-    /// Returns the most memory that an attempt of its jobs may take, if it says so.
-    pub fn memory_limit_bytes(&self) -> Option<u64> {
-        self.memory_limit_bytes
     }
 
     /// Returns what becomes of firings that nobody was there for.

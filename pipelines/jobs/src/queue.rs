@@ -80,7 +80,6 @@ impl Jobs {
     pub async fn submit(&self, request: JobRequest) -> Result<Submitted> {
         let rights = self.rights().await?;
         let mut parameters = request.parameters;
-        let mut memory_limit_bytes = request.memory_limit_bytes;
         let (kind, work, base_dir, terms) = match request.work {
             Work::Statement { sql, base_dir } => {
                 (JobKind::Statement, self.statement(&sql, &parameters)?, base_dir, Terms::default())
@@ -89,12 +88,12 @@ impl Jobs {
                 let pipeline = Pipeline::load(&folder, &self.engine)?;
                 parameters = pipeline.complete(&parameters, Utc::now())?;
                 let folder = folder.canonicalize().map_err(|error| JobsError::io(&folder, error))?;
-                memory_limit_bytes = memory_limit_bytes.or(pipeline.memory_limit_bytes());
                 let mut terms = pipeline.terms().clone();
                 terms.group.get_or_insert_with(|| own_group(pipeline.name()));
                 (JobKind::Pipeline, folder.display().to_string(), folder, terms)
             }
         };
+        let given_memory = request.memory_limit_bytes.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
         let job = NewJob {
             kind,
             work,
@@ -107,7 +106,7 @@ impl Jobs {
             group: request.group.or(terms.group),
             max_attempts: request.max_attempts,
             timeout_ms: request.timeout.or(terms.timeout).map(milliseconds),
-            memory_limit_bytes: memory_limit_bytes.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX)),
+            memory_limit_bytes: given_memory.or(terms.memory_limit_bytes),
         };
         Ok(self.engine.catalog().submit_job(&job).await?)
     }

@@ -22,6 +22,9 @@ const LONGEST_SECONDS: u64 = 366 * 24 * 60 * 60;
 /// The largest head start, in seconds.
 const LARGEST_PRIORITY: i64 = 10_000_000;
 
+/// The least memory that a job can be given: a sort needs some to spill at all.
+const LEAST_MEMORY: i64 = 16 << 20;
+
 /// Schemas whose tables have no versions.
 const WITHOUT_VERSIONS: [&str; 2] = ["file", "system"];
 
@@ -35,6 +38,8 @@ pub struct Terms {
     pub attempts: Option<i64>,
     /// The longest an attempt may take.
     pub timeout: Option<Duration>,
+    /// The most memory that an attempt may take.
+    pub memory_limit_bytes: Option<i64>,
     /// Seconds of head start.
     pub priority: Option<i64>,
     /// What they share their turn with.
@@ -53,6 +58,7 @@ impl Terms {
             group: Some(self.group.clone().unwrap_or_else(|| own_group(pipeline))),
             max_attempts: self.attempts.unwrap_or(ATTEMPTS),
             timeout_ms: self.timeout.map(milliseconds),
+            memory_limit_bytes: self.memory_limit_bytes,
             start_within_ms: self.start_within.map(milliseconds),
             end_within_ms: self.end_within.map(milliseconds),
         }
@@ -74,6 +80,7 @@ pub(crate) fn milliseconds(duration: Duration) -> i64 {
 pub(crate) struct TermsDocument {
     attempts: Option<Spanned<i64>>,
     timeout_seconds: Option<Spanned<u64>>,
+    memory_limit_bytes: Option<Spanned<i64>>,
     priority: Option<Spanned<i64>>,
     group: Option<Spanned<String>>,
     group_limit: Option<Spanned<i64>>,
@@ -83,8 +90,9 @@ pub(crate) struct TermsDocument {
 
 impl TermsDocument {
     pub(crate) fn check(self) -> Result<Terms, Fault> {
-        let Self { attempts, timeout_seconds, priority, group, group_limit, .. } = &self;
+        let Self { attempts, timeout_seconds, memory_limit_bytes, priority, group, group_limit, .. } = &self;
         in_range(attempts.as_ref(), 1, MOST_ATTEMPTS, "attempts")?;
+        in_range(memory_limit_bytes.as_ref(), LEAST_MEMORY, i64::MAX, "memory_limit_bytes")?;
         in_range(priority.as_ref(), -LARGEST_PRIORITY, LARGEST_PRIORITY, "priority")?;
         in_range(group_limit.as_ref(), 1, i64::MAX, "group_limit")?;
         if let (None, Some(limit)) = (group, group_limit) {
@@ -94,6 +102,7 @@ impl TermsDocument {
         Ok(Terms {
             attempts: attempts.as_ref().map(|attempts| *attempts.get_ref()),
             timeout: seconds(timeout_seconds.as_ref(), "timeout_seconds")?,
+            memory_limit_bytes: memory_limit_bytes.as_ref().map(|limit| *limit.get_ref()),
             priority: priority.as_ref().map(|priority| *priority.get_ref()),
             group: group.as_ref().map(|name| ConcurrencyGroup { name: name.get_ref().clone(), limit }),
             start_within: seconds(self.start_within_seconds.as_ref(), "start_within_seconds")?,

@@ -340,6 +340,7 @@ const RELATIONS: &[RelationDoc] = &[
             optional("group_limit", Kind::Integer, "how many of the group run at once"),
             column("max_attempts", Kind::Integer, "failures after which a job is dead"),
             optional("timeout_ms", Kind::Integer, "the longest an attempt may take, in milliseconds"),
+            optional("memory_limit_bytes", Kind::Integer, "the most memory that an attempt may take"),
             optional("start_within_ms", Kind::Integer, "a job is late if it has not started so long after its slot"),
             optional("end_within_ms", Kind::Integer, "a job is late if it has not ended so long after its slot"),
             optional("next_fire_at", Kind::Instant, "its next firing by the rule"),

@@ -32,6 +32,7 @@ pub(crate) async fn schedules(catalog: &dyn Catalog) -> Result<Vec<ArrayRef>> {
         optional_integers(groups().map(|group| group.map(|group| group.limit))),
         integers(specs().map(|spec| spec.terms.max_attempts)),
         optional_integers(specs().map(|spec| spec.terms.timeout_ms)),
+        optional_integers(specs().map(|spec| spec.terms.memory_limit_bytes)),
         optional_integers(specs().map(|spec| spec.terms.start_within_ms)),
         optional_integers(specs().map(|spec| spec.terms.end_within_ms)),
         moments(rows().map(|row| row.next_fire)),

@@ -161,6 +161,8 @@ macro_rules! catalog_contract {
                 the_oldest_is_first_unless_priority_says_otherwise,
                 waiting_makes_up_for_priority,
                 a_group_runs_so_many_at_once,
+                a_claim_takes_as_many_as_there_is_room_for,
+                each_of_several_ends_is_for_itself,
                 a_silent_worker_holds_no_place_in_a_group,
                 only_the_holder_ends_a_job,
                 a_lease_that_is_over_writes_nothing,

@@ -4,10 +4,10 @@ use causeway_audit::{Action, LogId, LogKey, Record};
 
 use super::fixtures::*;
 use crate::{
-    Backfill, BackfillState, BackfillStep, Catalog, CatalogError, ConcurrencyGroup, CronRule, Ending, ErrorClass, Fold,
-    Gap, JobKind, JobPage, JobState, JobTerms, Lateness, Missed, Moment, NewBackfill, NewJob, NewSlot, Parameters,
-    RuleFiring, RunId, RunState, ScheduleEntry, ScheduleId, ScheduleSpec, ScheduleState, Seen, SlotCause, Trigger,
-    TriggerFiring, TriggerKind,
+    AlertTransition, Backfill, BackfillState, BackfillStep, Catalog, CatalogError, ConcurrencyGroup, CronRule, Ending,
+    ErrorClass, Fold, Gap, JobKind, JobPage, JobState, JobTerms, Lateness, Missed, Moment, NewBackfill, NewJob,
+    NewSlot, Parameters, RuleFiring, RunId, RunState, ScheduleEntry, ScheduleId, ScheduleSpec, ScheduleState, Seen,
+    SlotCause, Trigger, TriggerFiring, TriggerKind,
 };
 
 /// A moment that has passed, and one that has not.
@@ -27,6 +27,7 @@ fn spec(name: &str) -> ScheduleSpec {
             group: Some(ConcurrencyGroup { name: "g".into(), limit: 9 }),
             max_attempts: 2,
             timeout_ms: Some(7),
+            memory_limit_bytes: Some(1 << 30),
             start_within_ms: None,
             end_within_ms: None,
         },
@@ -337,6 +338,11 @@ pub async fn late_jobs_are_found(catalog: &dyn Catalog) {
     catalog.fire(&firing(&entry, &[now - 5_000, now], FUTURE)).await.unwrap();
     let late = catalog.late_slots().await.unwrap();
     assert_eq!((late.len(), late[0].lateness, late[0].expected_by), (1, Lateness::NotStarted, Moment(now - 4_000)));
+    assert_eq!(catalog.raise_late_alerts(9).await.unwrap(), 1);
+    assert_eq!(catalog.raise_late_alerts(9).await.unwrap(), 0, "a slot is told of once");
+    let told = catalog.claim_alerts(60_000, 9).await.unwrap();
+    let told: Vec<_> = told.iter().map(|alert| (alert.spec.transition, alert.spec.job)).collect();
+    assert_eq!(told, [(AlertTransition::Late, Some(late[0].slot.job))]);
     let taken = catalog.claim_job("w1", 600_000).await.unwrap().unwrap();
     assert_eq!((taken.job.id, catalog.late_slots().await.unwrap().len()), (late[0].slot.job, 0));
     bounded.terms.end_within_ms = Some(2_000);

@@ -7,7 +7,7 @@ use causeway_model::{
 use super::backfill;
 use super::read::{named, one};
 use crate::audit::{self, ScheduleChange};
-use crate::connection::Connection;
+use crate::connection::{Connection, Query};
 use crate::error::{Result, invalid, not_found};
 use crate::jobs::now;
 
@@ -57,34 +57,13 @@ fn check(spec: &ScheduleSpec, next_fire: Option<Moment>) -> Result<()> {
 
 async fn insert(connection: &mut Connection, spec: &ScheduleSpec, next_fire: Option<Moment>) -> Result<ScheduleId> {
     let now = now(connection).await?;
-    let (rule, terms) = (spec.rule.as_ref(), &spec.terms);
-    let id = connection
-        .query(
-            "INSERT INTO schedule (name, revision, state, work, owner, cron, zone, gap, fold, missed, priority, \
-             group_name, group_limit, max_attempts, timeout_ms, start_within_ms, end_within_ms, next_fire_at, added_at) \
-             VALUES ($1, 1, 'active', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
-             RETURNING id",
-        )
-        .bind(&spec.name)
-        .bind(&spec.work)
-        .bind(&spec.owner)
-        .bind(rule.map(|rule| rule.cron.clone()))
-        .bind(rule.map(|rule| rule.zone.clone()))
-        .bind(rule.map(|rule| rule.gap.name()))
-        .bind(rule.map(|rule| rule.fold.name()))
-        .bind(spec.missed.name())
-        .bind(terms.priority)
-        .bind(terms.group.as_ref().map(|group| group.name.clone()))
-        .bind(terms.group.as_ref().map(|group| group.limit))
-        .bind(terms.max_attempts)
-        .bind(terms.timeout_ms)
-        .bind(terms.start_within_ms)
-        .bind(terms.end_within_ms)
-        .bind(next_fire.map(|moment| moment.0))
-        .bind(now)
-        .fetch_scalar()
-        .await?;
-    Ok(ScheduleId(id))
+    let query = connection.query(
+        "INSERT INTO schedule (work, owner, cron, zone, gap, fold, missed, priority, group_name, group_limit, \
+         max_attempts, timeout_ms, memory_limit_bytes, start_within_ms, end_within_ms, next_fire_at, name, added_at, \
+         revision, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 1, \
+         'active') RETURNING id",
+    );
+    Ok(ScheduleId(bind(query, spec, next_fire).bind(&spec.name).bind(now).fetch_scalar().await?))
 }
 
 async fn update(
@@ -93,13 +72,19 @@ async fn update(
     spec: &ScheduleSpec,
     next_fire: Option<Moment>,
 ) -> Result<()> {
+    let query = connection.query(
+        "UPDATE schedule SET revision = revision + 1, work = $1, owner = $2, cron = $3, zone = $4, gap = $5, \
+         fold = $6, missed = $7, priority = $8, group_name = $9, group_limit = $10, max_attempts = $11, \
+         timeout_ms = $12, memory_limit_bytes = $13, start_within_ms = $14, end_within_ms = $15, next_fire_at = $16 \
+         WHERE id = $17",
+    );
+    bind(query, spec, next_fire).bind(before.id.0).execute().await.map(drop)
+}
+
+/// Binds what may change of a schedule, $1 to $16.
+fn bind<'c>(query: Query<'c>, spec: &ScheduleSpec, next_fire: Option<Moment>) -> Query<'c> {
     let (rule, terms) = (spec.rule.as_ref(), &spec.terms);
-    connection
-        .query(
-            "UPDATE schedule SET revision = revision + 1, work = $1, owner = $2, cron = $3, zone = $4, gap = $5, \
-             fold = $6, missed = $7, priority = $8, group_name = $9, group_limit = $10, max_attempts = $11, \
-             timeout_ms = $12, start_within_ms = $13, end_within_ms = $14, next_fire_at = $15 WHERE id = $16",
-        )
+    query
         .bind(&spec.work)
         .bind(&spec.owner)
         .bind(rule.map(|rule| rule.cron.clone()))
@@ -112,13 +97,10 @@ async fn update(
         .bind(terms.group.as_ref().map(|group| group.limit))
         .bind(terms.max_attempts)
         .bind(terms.timeout_ms)
+        .bind(terms.memory_limit_bytes)
         .bind(terms.start_within_ms)
         .bind(terms.end_within_ms)
         .bind(next_fire.map(|moment| moment.0))
-        .bind(before.id.0)
-        .execute()
-        .await?;
-    Ok(())
 }
 
 /// Keeps the triggers that were there with what they have seen, adds the others as of now.

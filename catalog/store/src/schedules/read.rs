@@ -101,6 +101,7 @@ fn terms(row: &Row) -> Result<JobTerms> {
         group: name.zip(limit).map(|(name, limit)| ConcurrencyGroup { name, limit }),
         max_attempts: row.get("max_attempts")?,
         timeout_ms: row.get("timeout_ms")?,
+        memory_limit_bytes: row.get("memory_limit_bytes")?,
         start_within_ms: row.get("start_within_ms")?,
         end_within_ms: row.get("end_within_ms")?,
     })

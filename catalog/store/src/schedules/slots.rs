@@ -7,6 +7,21 @@ use crate::error::Result;
 use crate::jobs::now;
 use crate::rows::word;
 
+/// The condition under which the job `j` of the slot `l` of the schedule `s` is late.
+macro_rules! is_late {
+    ($now:literal) => {
+        concat!(
+            "j.state IN ('queued', 'running') AND l.cause <> 'backfill' \
+             AND ((j.attempt = 0 AND l.fire_at + s.start_within_ms < ",
+            $now,
+            ") OR l.fire_at + s.end_within_ms < ",
+            $now,
+            ")"
+        )
+    };
+}
+pub(crate) use is_late;
+
 macro_rules! select_slot {
     ($rest:literal) => {
         concat!(
@@ -35,11 +50,7 @@ pub(crate) async fn list(connection: &mut Connection, of: Option<ScheduleId>, li
 pub(crate) async fn late(connection: &mut Connection) -> Result<Vec<LateSlot>> {
     let now = now(connection).await?;
     let rows = connection
-        .query(select_slot!(
-            "WHERE j.state IN ('queued', 'running') AND l.cause <> 'backfill' \
-             AND ((j.attempt = 0 AND l.fire_at + s.start_within_ms < $1) OR l.fire_at + s.end_within_ms < $1) \
-             ORDER BY l.fire_at, l.schedule_id"
-        ))
+        .query(concat!(select_slot!("WHERE "), is_late!("$1"), " ORDER BY l.fire_at, l.schedule_id"))
         .bind(now)
         .fetch_all()
         .await?;

@@ -7,6 +7,7 @@ use crate::connection::{Connection, Row, Sql};
 use crate::error::{Result, not_found};
 use crate::jobs::{instant, now};
 use crate::rows::word;
+use crate::schedules::is_late;
 
 macro_rules! take_due {
     ($lock:literal) => {
@@ -38,6 +39,43 @@ pub(crate) async fn raise(connection: &mut Connection, alert: &NewAlert) -> Resu
         .execute()
         .await?;
     Ok(raised > 0)
+}
+
+/// The slots that are late at $1 and were not told of.
+macro_rules! untold {
+    ($select:literal, $rest:literal) => {
+        concat!(
+            $select,
+            " FROM slot l JOIN schedule s ON s.id = l.schedule_id JOIN job j ON j.id = l.job_id \
+             WHERE ",
+            is_late!("$1"),
+            " AND NOT EXISTS (SELECT 1 FROM alert a WHERE a.key = 'late/' || l.schedule_id || '/' || l.fire_at) ",
+            $rest
+        )
+    };
+}
+
+/// Looks whether a job is late and nobody was told, so that an idle process writes nothing.
+pub(crate) async fn is_late(connection: &mut Connection) -> Result<bool> {
+    let now = now(connection).await?;
+    let found = connection.query(untold!("SELECT l.job_id", "LIMIT 1")).bind(now).fetch_optional().await?;
+    Ok(found.is_some())
+}
+
+/// Raises an alert for each slot that is late, under a key of its own, so that each is told once.
+pub(crate) async fn raise_late(connection: &mut Connection, limit: i64) -> Result<u64> {
+    let now = now(connection).await?;
+    connection
+        .query(untold!(
+            "INSERT INTO alert (key, transition, pipeline, folder, job_id, run, error_code, at, state, delivered_to, \
+             next_at) SELECT 'late/' || l.schedule_id || '/' || l.fire_at, 'late', s.name, j.work, j.id, j.run, \
+             j.error_code, $1, 'waiting', '[]', $1",
+            "ORDER BY l.fire_at, l.schedule_id LIMIT $2 ON CONFLICT (key) DO NOTHING"
+        ))
+        .bind(now)
+        .bind(limit.max(0))
+        .execute()
+        .await
 }
 
 /// Looks whether somebody is to be told, so that an idle process writes nothing.

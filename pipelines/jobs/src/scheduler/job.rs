@@ -23,7 +23,7 @@ pub(super) fn with_job(entry: &ScheduleEntry, slot: &Slot, priority: Option<i64>
         group: terms.group.clone(),
         max_attempts: terms.max_attempts,
         timeout_ms: terms.timeout_ms,
-        memory_limit_bytes: None,
+        memory_limit_bytes: terms.memory_limit_bytes,
     };
     let (start, end): (Moment, Moment) = (moment(slot.start), moment(slot.end));
     Ok(NewSlot { fire_at: end, slot_start: start, slot_end: end, job })
