@@ -17,4 +17,4 @@ cargo build --release -p causeway-survival --example time_kaplan_meier
 cargo bench -p causeway --bench front_door -- "$results/front_door.txt"
 cargo bench -p causeway-survival
 cargo bench -p causeway-audit
-cargo bench -p causeway-store --bench lineage --bench audit --bench runs --bench writers --bench queue | tee "$results/catalog.txt"
+cargo bench -p causeway-store --bench lineage --bench audit --bench runs --bench writers --bench queue --bench schedules | tee "$results/catalog.txt"

@@ -18,7 +18,8 @@ const GROUP_LOCKS: i32 = 0x6a6f_6273;
 
 /// The jobs whose turn it is, at most $2 of them at $1, of the groups $3 alone if that is given: the first
 /// in line of each waiting group that has room, and the first without a group. The names of the waiting
-/// groups are found one after the other, so that nothing is as long as the queue.
+/// groups are found one after the other, so that nothing is as long as the queue; jobs without one are
+/// ordered by their group too, which says nothing but lets Postgres read them in the order of the index.
 macro_rules! next_in_line {
     ($is_asked_for:literal, $materialized:literal, $lock:literal, $lock_job:literal) => {
         concat!(
@@ -36,7 +37,7 @@ macro_rules! next_in_line {
             $materialized,
             " (
                 SELECT j.id FROM job j WHERE j.state = 'queued' AND j.group_name IS NULL AND j.run_at <= $1
-                   AND CAST($3 AS TEXT) IS NULL ORDER BY j.turn, j.id LIMIT $2 ",
+                   AND CAST($3 AS TEXT) IS NULL ORDER BY j.group_name, j.turn, j.id LIMIT $2 ",
             $lock,
             ")
             SELECT j.id, j.group_name FROM job j
