@@ -139,7 +139,6 @@ fn call<'a>(name: &ObjectName, args: &'a [FunctionArg]) -> Result<Call<'a>> {
 fn argument<'a>(function: &str, arg: &'a FunctionArg) -> Result<Argument<'a>> {
     let (name, value) = match arg {
         FunctionArg::Named { name, arg, .. } => (Some(normalize(name)), arg),
-        FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => (Some(normalize(name)), arg),
         FunctionArg::ExprNamed { name, .. } => {
             return Err(at(
                 name,
@@ -324,7 +323,6 @@ fn wrap_bare_tables(spec: &'static Spec, factor: &mut TableFactor) -> Result<()>
         let (is_relation, value) = match arg {
             FunctionArg::Unnamed(value) => (position < spec.inputs.len(), value),
             FunctionArg::Named { name, arg, .. } => (is_input(spec, name), arg),
-            FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => (is_input(spec, name), arg),
             FunctionArg::ExprNamed { .. } => continue,
         };
         if let (true, FunctionArgExpr::Expr(expr)) = (is_relation, value)

@@ -8,6 +8,9 @@ use causeway_lake::{LakeError, is_disk_full};
 use causeway_model::CatalogError;
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::parser::ParserError;
+
+use crate::gate::too_complex;
 
 /// The result of an engine call.
 pub type Result<T, E = EngineError> = std::result::Result<T, E>;
@@ -303,6 +306,9 @@ fn translate(error: &DataFusionError) -> EngineError {
         DataFusionError::External(inner) => translate_external(inner.as_ref()),
         DataFusionError::ArrowError(inner, _) => translate_arrow(inner),
         DataFusionError::ParquetError(inner) => translate_parquet(inner),
+        DataFusionError::SQL(inner, _) if **inner == ParserError::RecursionLimitExceeded => {
+            too_complex("too many nested or ambiguous parts".to_owned())
+        }
         DataFusionError::SQL(inner, _) => syntax(&inner.to_string()),
         DataFusionError::ResourcesExhausted(_) => EngineError::new(
             ErrorKind::Memory,

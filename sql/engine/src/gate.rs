@@ -160,7 +160,8 @@ impl Nesting {
     }
 }
 
-fn too_complex(problem: String) -> EngineError {
+/// The refusal of a statement that is too much for a planner.
+pub(crate) fn too_complex(problem: String) -> EngineError {
     EngineError::new(ErrorKind::TooComplex, format!("the statement is too complex: {problem}"))
         .with_hint("use IN (…) instead of a chain of OR, or put the values into a table and join it")
 }

@@ -20,6 +20,7 @@ mod audit;
 mod call;
 mod change;
 mod cooperative;
+mod dialect;
 mod dml;
 mod engine;
 mod error;

@@ -7,7 +7,6 @@ use datafusion::sql::sqlparser::ast::{
     CreateTable, Delete, Expr, Ident, Insert, Merge, ObjectName, ObjectType, Query, SchemaName,
     Statement as SqlStatement, Update, Value,
 };
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
@@ -16,6 +15,7 @@ use causeway_model::{DatasetKind, PrincipalKind, TableName};
 
 use crate::access::{self, AccessStatement, SettingsStatement};
 use crate::api::StatementKind;
+use crate::dialect::BoundedPostgres;
 use crate::error::{EngineError, ErrorKind, Result, syntax};
 use crate::gate::{Limits, tokens};
 use crate::parameters::names;
@@ -137,17 +137,16 @@ fn explained(statement: &DfStatement) -> Option<&SqlStatement> {
 /// Parses a script of statements separated by semicolons.
 pub(crate) fn parse_script(sql: &str, limits: &Limits) -> Result<Vec<Parsed>> {
     let tokens = tokens(sql, limits)?;
-    parse_statements(sql, limits).map_err(|error| match version_clause(&tokens) {
+    parse_statements(sql, tokens.len(), limits).map_err(|error| match version_clause(&tokens) {
         Some(start) if error.kind() == ErrorKind::Syntax => versioned().at(start.line, start.column),
         _ => error,
     })
 }
 
-fn parse_statements(sql: &str, limits: &Limits) -> Result<Vec<Parsed>> {
-    let mut parser = DFParserBuilder::new(sql)
-        .with_dialect(&PostgreSqlDialect {})
-        .with_recursion_limit(limits.max_depth * 4)
-        .build()?;
+fn parse_statements(sql: &str, n_tokens: usize, limits: &Limits) -> Result<Vec<Parsed>> {
+    let dialect = BoundedPostgres::new(n_tokens);
+    let mut parser =
+        DFParserBuilder::new(sql).with_dialect(&dialect).with_recursion_limit(limits.max_depth * 4).build()?;
     let mut statements = Vec::new();
     loop {
         while parser.parser.consume_token(&Token::SemiColon) {}
