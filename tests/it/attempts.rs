@@ -1,6 +1,7 @@
 //! What is told of attempts and of pipelines, and what attempts may use.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,10 @@ use serde_json::Value;
 
 use crate::openlineage::endpoint::{Answer, Endpoint};
 use crate::product::Product;
+
+/// Sorts more than fits into little memory.
+const SORTS: &str = "CREATE OR REPLACE TABLE a.sorted AS SELECT value, md5(CAST(value AS VARCHAR)) AS digest \
+                     FROM generate_series(1, 400000) ORDER BY digest";
 
 /// Works for some seconds.
 const SLOW: &str = "CREATE OR REPLACE TABLE a.slow AS SELECT count(*) AS n FROM generate_series(1, 6000) a \
@@ -164,4 +169,63 @@ fn a_pipeline_that_fails_again_and_again_and_recovers_is_told_twice() {
     for worker in &mut workers {
         kill(worker, "-TERM");
     }
+}
+
+fn entries(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).into_iter().flatten();
+    names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+}
+
+fn has_spilled(folder: &Path) -> bool {
+    let is_full = |path: std::path::PathBuf| match path.is_dir() {
+        true => has_spilled(&path),
+        false => path.metadata().is_ok_and(|data| data.len() > 0),
+    };
+    entries(folder).iter().map(|name| folder.join(name)).any(is_full)
+}
+
+#[test]
+fn a_job_with_little_memory_spills_to_a_folder_that_goes_with_it_even_if_it_is_killed() {
+    let lake = lake();
+    let spill = lake.folder().join("spill");
+    configure(&lake, "[limits]\nspill_dir = 'spill'");
+    let id = submit(&lake, &[SORTS, "--memory-limit-bytes", "16777216"]);
+    let mut first = lake.start(&["worker", "--lease-seconds", "1"]);
+    within("the job spills", || has_spilled(&spill));
+    kill(&mut first, "-KILL");
+    assert!(has_spilled(&spill), "the killed worker has left its folder");
+    lake.ok(&["worker", "--drain"]);
+    let done = job(&lake, id);
+    assert_eq!((&done["state"], &done["attempt"]), (&"succeeded".into(), &2.into()), "{done}");
+    assert_eq!(entries(&spill), Vec::<String>::new());
+    assert_eq!(lake.query("SELECT count(*) AS n FROM a.sorted")[0]["n"], 400_000);
+}
+
+/// What is as deep as the gate lets through ends its job, well or not, and what is deeper is refused.
+#[test]
+fn statements_as_deep_as_can_be_end_their_job_and_not_the_worker() {
+    let lake = lake();
+    configure(&lake, "[limits]\nmax_depth = 256");
+    let nested = |depth: usize, open: &str, close: &str| {
+        format!("CREATE OR REPLACE TABLE a.deep AS SELECT {}1{} AS n", open.repeat(depth), close.repeat(depth))
+    };
+    let shapes = [("abs(", ")"), ("CASE WHEN true THEN ", " END"), ("(SELECT ", ")"), ("- ", "")];
+    for (open, close) in shapes {
+        submit(&lake, &[&nested(200, open, close)]);
+        let refused = lake.run(&["submit", &nested(20_000, open, close)]);
+        let error = String::from_utf8_lossy(&refused.stderr);
+        assert!(refused.status.code() == Some(1) && error.contains("CW0102"), "{open}: {error}");
+    }
+    // A view of a view of a view: each is shallow, together they are deep.
+    let view = |number: usize| format!("CREATE VIEW a.v{number} AS SELECT n + 1 AS n FROM a.v{};", number - 1);
+    let views: String = (1..=60).map(view).collect();
+    lake.ok(&["sql", "-c", &format!("CREATE VIEW a.v0 AS SELECT n FROM a.t; {views}")]);
+    submit(&lake, &["CREATE OR REPLACE TABLE a.deep AS SELECT count(*) AS n FROM a.v60"]);
+    let drained = lake.run(&["worker", "--drain", "--slots", "2"]);
+    assert_eq!(drained.status.code(), Some(0), "{}", String::from_utf8_lossy(&drained.stderr));
+    let outcomes = lake.query("SELECT outcome FROM system.attempts WHERE outcome NOT IN ('succeeded', 'failed')");
+    assert!(outcomes.is_empty(), "{outcomes:?}");
+    submit(&lake, &["INSERT INTO a.t SELECT 1"]);
+    lake.ok(&["worker", "--drain"]);
+    assert_eq!(lake.query("SELECT count(*) AS n FROM a.t")[0]["n"], 2);
 }

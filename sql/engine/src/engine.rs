@@ -35,7 +35,7 @@ use crate::relations::CallPlanner;
 use crate::resolve::{Lookup, Resolved};
 use crate::resources::{JobResources, Usage, job_runtime};
 use crate::running::Running;
-use crate::session::{PlanningContext, base_session};
+use crate::session::{PlanningContext, base_session, fit};
 use crate::system::SystemRelations;
 
 /// A governed SQL engine over one catalog and one lake. Cheap to clone.
@@ -107,13 +107,15 @@ impl Engine {
     pub fn for_job(&self, resources: &JobResources) -> Result<Self> {
         let inner = &self.0;
         let runtime = job_runtime(inner.session.runtime_env(), resources, &inner.spilled)?;
-        let session = SessionStateBuilder::new_from_existing(inner.session.clone()).with_runtime_env(runtime).build();
+        let memory_limit_bytes = resources.memory_limit_bytes.min(inner.config.memory_limit_bytes);
+        let mut config = inner.session.config().clone();
+        fit(&mut config.options_mut().execution, inner.config.threads, memory_limit_bytes);
+        let session = SessionStateBuilder::new_from_existing(inner.session.clone())
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .build();
         Ok(Self(Arc::new(Inner {
-            config: EngineConfig {
-                memory_limit_bytes: resources.memory_limit_bytes.min(inner.config.memory_limit_bytes),
-                spill_dir: resources.spill_dir.clone(),
-                ..inner.config.clone()
-            },
+            config: EngineConfig { memory_limit_bytes, spill_dir: resources.spill_dir.clone(), ..inner.config.clone() },
             catalog: Arc::clone(&inner.catalog),
             lake: inner.lake.clone(),
             system: Arc::clone(&inner.system),

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::TableFunctionArgs;
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::config::ExecutionOptions;
 use datafusion::common::{DFSchema, Result, TableReference, plan_datafusion_err};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
@@ -30,8 +31,9 @@ use crate::resources::shared_runtime;
 /// Builds the session that every statement starts from.
 pub(crate) fn base_session(config: &EngineConfig, spilled: &Arc<AtomicU64>) -> Result<SessionState> {
     let runtime = shared_runtime(config.memory_limit_bytes, &config.spill_dir, spilled)?;
-    let mut session = SessionConfig::new().with_target_partitions(config.threads).with_information_schema(false);
+    let mut session = SessionConfig::new().with_information_schema(false);
     let options = session.options_mut();
+    fit(&mut options.execution, config.threads, config.memory_limit_bytes);
     options.sql_parser.collect_spans = true;
     options.sql_parser.parse_float_as_decimal = false;
     let state = SessionStateBuilder::new()
@@ -43,6 +45,18 @@ pub(crate) fn base_session(config: &EngineConfig, spilled: &Arc<AtomicU64>) -> R
         .with_analyzer_rule(Arc::new(SpellOutMembership))
         .build();
     Ok(state)
+}
+
+/// Memory that a sort needs to spill and merge what it has spilled, for each part of the rows.
+const PART_BYTES: usize = 32 << 20;
+
+/// Cuts rows into as many parts as there are threads, or fewer if each would have too little memory, and
+/// lets a sort keep back no more than a part of its share for merging.
+pub(crate) fn fit(execution: &mut ExecutionOptions, threads: usize, memory_limit_bytes: usize) {
+    let parts = threads.min(memory_limit_bytes / PART_BYTES).max(1);
+    let usual = ExecutionOptions::default().sort_spill_reservation_bytes;
+    execution.target_partitions = parts;
+    execution.sort_spill_reservation_bytes = usual.min(memory_limit_bytes / parts / 4);
 }
 
 /// A session and the tables one statement reads.
