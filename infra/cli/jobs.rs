@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use causeway_jobs::{JobRequest, Jobs, Work};
+use causeway_jobs::{JobRequest, Jobs, Terms, Work};
 use causeway_model::{ConcurrencyGroup, Job, JobId, JobState};
 use serde_json::{Value, json};
 
@@ -70,11 +70,14 @@ fn request(options: &SubmitOptions) -> Result<JobRequest, Failure> {
         work,
         parameters: options.values.read()?,
         key: options.key.clone(),
-        priority: options.priority,
-        group,
-        max_attempts: options.attempts,
-        timeout: options.timeout_seconds.map(Duration::from_secs),
-        memory_limit_bytes: options.memory_limit_bytes,
+        terms: Terms {
+            attempts: options.attempts,
+            timeout: options.timeout_seconds.map(Duration::from_secs),
+            memory_limit_bytes: options.memory_limit_bytes,
+            priority: options.priority,
+            group,
+            ..Terms::default()
+        },
     })
 }
 

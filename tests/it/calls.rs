@@ -72,3 +72,44 @@ fn a_pipeline_outside_the_allowed_folders_is_not_read() {
     let error = String::from_utf8_lossy(&refused.stderr);
     assert!(error.contains("CW0502") && !error.contains("secret"), "{error}");
 }
+
+/// The last job's terms.
+fn terms(lake: &Product) -> Value {
+    let row = lake.query("SELECT * FROM system.jobs ORDER BY job DESC LIMIT 1").remove(0);
+    let terms = ["priority", "concurrency_group", "group_limit", "max_attempts", "timeout_ms", "memory_limit_bytes"];
+    terms.iter().map(|term| row[term].clone()).collect()
+}
+
+#[test]
+fn terms_are_those_of_the_call_then_of_the_pipeline_then_the_usual() {
+    let lake = lake();
+    let folder = lake.folder().join("pipeline");
+    std::fs::create_dir_all(&folder).unwrap();
+    let manifest = "name = \"fill\"\n[job]\nattempts = 7\npriority = 60\ntimeout_seconds = 9\n";
+    std::fs::write(folder.join("pipeline.toml"), manifest).unwrap();
+    std::fs::write(folder.join("1_fill.sql"), "CREATE OR REPLACE TABLE a.filled AS SELECT 1 AS n;\n").unwrap();
+    let folder = folder.display();
+    called(&lake, "CALL submit_job('INSERT INTO a.t SELECT 1')");
+    assert_eq!(terms(&lake), serde_json::json!([0, null, null, 3, null, null]));
+    called(
+        &lake,
+        &format!(
+            "CALL submit_job(pipeline => '{folder}', group => 'site', group_limit => 2, attempts => 1, \
+             memory_limit_bytes => 67108864)"
+        ),
+    );
+    assert_eq!(terms(&lake), serde_json::json!([60, "site", 2, 1, 9000, 67_108_864]));
+    lake.ok(&["submit", "--pipeline", &folder.to_string()]);
+    assert_eq!(terms(&lake), serde_json::json!([60, "pipeline fill", 1, 7, 9000, null]));
+    for (option, said) in [
+        ("attempts => 0", "attempts must be at least 1 and at most 100"),
+        ("memory_limit_bytes => 5", "memory_limit_bytes must be at least 16777216"),
+        ("timeout_seconds => -1", "timeout_seconds must be at least 1"),
+        ("group_limit => 2", "group_limit needs a group"),
+        ("atempts => 2", "did you mean `attempts`"),
+    ] {
+        let refused = lake.run(&["sql", "-c", &format!("CALL submit_job('INSERT INTO a.t SELECT 1', {option})")]);
+        let error = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && error.contains(said), "{option}: {error}");
+    }
+}

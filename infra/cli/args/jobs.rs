@@ -10,7 +10,7 @@ use super::{LimitOptions, ParameterOptions};
 const YEAR_SECONDS: u64 = 366 * 24 * 60 * 60;
 
 /// The least memory that a job can be given: a sort needs some to spill at all.
-const LEAST_MEMORY: u64 = 16 << 20;
+const LEAST_MEMORY: i64 = 16 << 20;
 
 #[derive(Debug, Args)]
 #[command(
@@ -34,24 +34,24 @@ pub(crate) struct SubmitOptions {
     /// A name of your own for this job: submitting again under it returns this job and makes no other
     #[arg(long, value_name = "NAME")]
     pub(crate) key: Option<String>,
-    /// Head start before other jobs, in seconds of waiting; below 0 lets others go first
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
-    pub(crate) priority: i64,
+    /// Head start before other jobs, in seconds of waiting; below 0 lets others go first [default: what pipeline.toml says, else 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) priority: Option<i64>,
     /// Run at most --group-limit jobs of this name at once [default: one at a time of each pipeline]
     #[arg(long, value_name = "NAME")]
     pub(crate) group: Option<String>,
     /// How many jobs of the group run at once
     #[arg(long, value_name = "N", default_value_t = 1, requires = "group", value_parser = clap::value_parser!(i64).range(1..))]
     pub(crate) group_limit: i64,
-    /// Attempts that may fail before the job is dead
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(i64).range(1..=100))]
-    pub(crate) attempts: i64,
+    /// Attempts that may fail before the job is dead [default: what pipeline.toml says, else 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=100))]
+    pub(crate) attempts: Option<i64>,
     /// The longest that an attempt may take [default: no limit but that of the worker]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=YEAR_SECONDS))]
     pub(crate) timeout_seconds: Option<u64>,
     /// The most memory that an attempt may take, in bytes [default: what pipeline.toml says, else the memory of the worker divided by its slots]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(LEAST_MEMORY..))]
-    pub(crate) memory_limit_bytes: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(LEAST_MEMORY..))]
+    pub(crate) memory_limit_bytes: Option<i64>,
 }
 
 #[derive(Debug, Args)]

@@ -1,14 +1,14 @@
 //! What `CALL` does with the queue of jobs: the same as the commands, under the same checks.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use causeway_engine::{Called, Engine, EngineError, ProcedureCall, Procedures, Submission};
-use causeway_model::{JobId, JobState};
+use causeway_model::{CatalogError, JobId, JobState};
 
 use crate::error::{JobsError, Result};
 use crate::queue::{JobRequest, Jobs, Work};
-
-/// Attempts that a job may fail in, as for the command.
-const MAX_ATTEMPTS: i64 = 3;
+use crate::terms::Terms;
 
 /// The procedures that change the queue.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,16 +41,18 @@ async fn submit(jobs: &Jobs, submission: Submission) -> Result<Called> {
         causeway_engine::Work::Statement(sql, base_dir) => Work::Statement { sql, base_dir },
         causeway_engine::Work::Pipeline(folder) => Work::Pipeline(folder),
     };
-    let request = JobRequest {
-        work,
-        parameters: submission.parameters,
-        key: submission.key,
+    let terms = Terms {
+        attempts: submission.attempts,
+        timeout: submission.timeout_seconds.map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or(0))),
+        memory_limit_bytes: submission.memory_limit_bytes,
         priority: submission.priority,
-        group: None,
-        max_attempts: MAX_ATTEMPTS,
-        timeout: None,
-        memory_limit_bytes: None,
+        group: submission.group,
+        ..Terms::default()
     };
+    if let Some(problem) = terms.problem() {
+        return Err(CatalogError::Invalid(problem).into());
+    }
+    let request = JobRequest { work, parameters: submission.parameters, key: submission.key, terms };
     let job = Box::pin(jobs.submit(request)).await?.job;
     Ok(Called { job: job.id, state: job.state })
 }

@@ -1,19 +1,18 @@
 //! What people do with jobs: submit, look, cancel, run again; each within their rights.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use causeway_engine::{Engine, StatementKind, check_parameters};
 use causeway_model::{
-    Attempt, CatalogError, ConcurrencyGroup, Job, JobId, JobKind, JobPage, JobState, LogLine, NewJob, Parameters,
-    Rights, RunId, Submitted, WorkerRecord,
+    Attempt, CatalogError, Job, JobId, JobKind, JobPage, JobState, LogLine, NewJob, Parameters, Rights, RunId,
+    Submitted, WorkerRecord,
 };
 use chrono::Utc;
 use uuid::Uuid;
 
 use crate::error::{JobsError, Result};
 use crate::pipeline::Pipeline;
-use crate::terms::{Terms, milliseconds, own_group};
+use crate::terms::{ATTEMPTS, Terms, milliseconds, own_group};
 
 /// The role that sees and stops the jobs of others.
 const OPERATOR: &str = "operator";
@@ -44,18 +43,9 @@ pub struct JobRequest {
     pub parameters: Parameters,
     /// A name for one job only: submitting again under it returns that job.
     pub key: Option<String>,
-    /// Seconds of head start before jobs of priority 0.
-    pub priority: i64,
-    /// What it shares its turn with; if not given what the pipeline's manifest says, else a group of the
-    /// pipeline's own, so that it runs once at a time.
-    pub group: Option<ConcurrencyGroup>,
-    /// Attempts that may fail; at least 1.
-    pub max_attempts: i64,
-    /// The longest an attempt may take; if not given what the pipeline's manifest says.
-    pub timeout: Option<Duration>,
-    /// The most memory an attempt may take, in bytes; what the pipeline says, or its worker gives each job,
-    /// if not given.
-    pub memory_limit_bytes: Option<u64>,
+    /// How it runs. What is not said here is as the pipeline's manifest says; a pipeline without a group runs
+    /// once at a time.
+    pub terms: Terms,
 }
 
 /// The queue as one user sees it.
@@ -93,7 +83,7 @@ impl Jobs {
                 (JobKind::Pipeline, folder.display().to_string(), folder, terms)
             }
         };
-        let given_memory = request.memory_limit_bytes.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
+        let terms = request.terms.or(terms);
         let job = NewJob {
             kind,
             work,
@@ -102,11 +92,11 @@ impl Jobs {
             run: RunId(Uuid::now_v7().to_string()),
             actor: rights.user,
             dedupe_key: request.key,
-            priority: request.priority,
-            group: request.group.or(terms.group),
-            max_attempts: request.max_attempts,
-            timeout_ms: request.timeout.or(terms.timeout).map(milliseconds),
-            memory_limit_bytes: given_memory.or(terms.memory_limit_bytes),
+            priority: terms.priority.unwrap_or(0),
+            group: terms.group,
+            max_attempts: terms.attempts.unwrap_or(ATTEMPTS),
+            timeout_ms: terms.timeout.map(milliseconds),
+            memory_limit_bytes: terms.memory_limit_bytes,
         };
         Ok(self.engine.catalog().submit_job(&job).await?)
     }

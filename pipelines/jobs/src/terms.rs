@@ -51,6 +51,32 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// Fills up what is not said here by what `others` say.
+    pub(crate) fn or(self, others: Self) -> Self {
+        Self {
+            attempts: self.attempts.or(others.attempts),
+            timeout: self.timeout.or(others.timeout),
+            memory_limit_bytes: self.memory_limit_bytes.or(others.memory_limit_bytes),
+            priority: self.priority.or(others.priority),
+            group: self.group.or(others.group),
+            start_within: self.start_within.or(others.start_within),
+            end_within: self.end_within.or(others.end_within),
+        }
+    }
+
+    /// Returns what is wrong with terms that come from elsewhere than a manifest.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let timeout = self.timeout.map(|timeout| i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX));
+        let bounded = [
+            ("attempts", self.attempts, 1, MOST_ATTEMPTS),
+            ("timeout_seconds", timeout, 1, LONGEST_SECONDS.cast_signed()),
+            ("memory_limit_bytes", self.memory_limit_bytes, LEAST_MEMORY, i64::MAX),
+            ("priority", self.priority, -LARGEST_PRIORITY, LARGEST_PRIORITY),
+            ("group_limit", self.group.as_ref().map(|group| group.limit), 1, i64::MAX),
+        ];
+        bounded.into_iter().find_map(|(name, value, least, most)| out_of_range(value?, least, most, name))
+    }
+
     /// Fills up what the manifest leaves open for the jobs of a schedule.
     pub(crate) fn of_schedule(&self, pipeline: &str) -> JobTerms {
         JobTerms {
@@ -112,13 +138,14 @@ impl TermsDocument {
 }
 
 fn in_range(value: Option<&Spanned<i64>>, least: i64, most: i64, name: &str) -> Result<(), Fault> {
-    match value {
-        Some(value) if !(least..=most).contains(value.get_ref()) => {
-            let most = if most == i64::MAX { String::new() } else { format!(" and at most {most}") };
-            Err((Some(value.span()), format!("{name} must be at least {least}{most}, got {}", value.get_ref())))
-        }
-        _ => Ok(()),
-    }
+    let problem = value.and_then(|value| Some((value, out_of_range(*value.get_ref(), least, most, name)?)));
+    problem.map_or(Ok(()), |(value, problem)| Err((Some(value.span()), problem)))
+}
+
+fn out_of_range(value: i64, least: i64, most: i64, name: &str) -> Option<String> {
+    let most_said = if most == i64::MAX { String::new() } else { format!(" and at most {most}") };
+    let is_wrong = !(least..=most).contains(&value);
+    is_wrong.then(|| format!("{name} must be at least {least}{most_said}, got {value}"))
 }
 
 fn seconds(value: Option<&Spanned<u64>>, name: &str) -> Result<Option<Duration>, Fault> {

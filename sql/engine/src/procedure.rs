@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use causeway_model::{JobId, JobState, ParameterError, Parameters};
+use causeway_model::{ConcurrencyGroup, JobId, JobState, ParameterError, Parameters};
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use datafusion::common::ScalarValue;
 use datafusion::execution::TaskContext;
@@ -44,7 +44,15 @@ pub struct Submission {
     /// A name for one job only.
     pub key: Option<String>,
     /// Seconds of head start.
-    pub priority: i64,
+    pub priority: Option<i64>,
+    /// What it shares its turn with.
+    pub group: Option<ConcurrencyGroup>,
+    /// Attempts that may fail.
+    pub attempts: Option<i64>,
+    /// The longest an attempt may take.
+    pub timeout_seconds: Option<i64>,
+    /// The most memory an attempt may take.
+    pub memory_limit_bytes: Option<i64>,
     /// The values of the `:name`s in it.
     pub parameters: Parameters,
 }
@@ -79,10 +87,24 @@ pub trait Procedures: Send + Sync {
 const USAGES: [(&str, &str); 3] = [
     (
         "submit_job",
-        "CALL submit_job('INSERT …' | pipeline => 'folder' [, priority => 0] [, key => 'name'] [, params => ARRAY['site=3']])",
+        "CALL submit_job('INSERT …' | pipeline => 'folder' [, priority => 0] [, key => 'name'] [, params => ARRAY['site=3']] \
+         [, group => 'name'] [, group_limit => 1] [, attempts => 3] [, timeout_seconds => 3600] [, memory_limit_bytes => 67108864])",
     ),
     ("cancel_job", "CALL cancel_job(7)"),
     ("retry_job", "CALL retry_job(7)"),
+];
+
+/// The names of the options of `submit_job`.
+const SUBMIT_OPTIONS: [&str; 9] = [
+    "pipeline",
+    "priority",
+    "key",
+    "params",
+    "group",
+    "group_limit",
+    "attempts",
+    "timeout_seconds",
+    "memory_limit_bytes",
 ];
 
 /// A call as written.
@@ -112,7 +134,6 @@ pub(crate) fn call(function: Function) -> Result<CallStatement> {
         let (name, value) = match argument {
             FunctionArg::Unnamed(value) => (None, value),
             FunctionArg::Named { name, arg, .. } => (Some(normalize(&name)), arg),
-            FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => (Some(normalize(&name)), arg),
             FunctionArg::ExprNamed { .. } => return Err(statement.misused()),
         };
         let FunctionArgExpr::Expr(value) = value else { return Err(statement.misused()) };
@@ -188,10 +209,17 @@ impl Values<'_> {
         Parameters::parse(given.iter().map(String::as_str)).map_err(refused)
     }
 
+    fn take_group(&mut self) -> Result<Option<ConcurrencyGroup>> {
+        match (self.take_text(Some("group"))?, self.take_integer(Some("group_limit"))?) {
+            (None, Some(_)) => Err(self.statement.misused().with_hint("group_limit needs a group => 'name'")),
+            (name, limit) => Ok(name.map(|name| ConcurrencyGroup { name, limit: limit.unwrap_or(1) })),
+        }
+    }
+
     fn finish(self) -> Result<()> {
         let Some((name, _)) = self.values.first() else { return Ok(()) };
         let error = self.statement.misused();
-        match name.and_then(|name| causeway_core::nearest(name, ["pipeline", "priority", "key", "params"])) {
+        match name.and_then(|name| causeway_core::nearest(name, SUBMIT_OPTIONS)) {
             Some(nearest) => Err(error.with_hint(format!("did you mean `{nearest}`? {}", self.statement.usage))),
             None => Err(error),
         }
@@ -260,7 +288,11 @@ impl Engine {
         Ok(Submission {
             work,
             key: values.take_text(Some("key"))?,
-            priority: values.take_integer(Some("priority"))?.unwrap_or(0),
+            priority: values.take_integer(Some("priority"))?,
+            group: values.take_group()?,
+            attempts: values.take_integer(Some("attempts"))?,
+            timeout_seconds: values.take_integer(Some("timeout_seconds"))?,
+            memory_limit_bytes: values.take_integer(Some("memory_limit_bytes"))?,
             parameters: values.take_parameters()?,
         })
     }

@@ -262,6 +262,7 @@ const RELATIONS: &[RelationDoc] = &[
             column("n_failures", Kind::Integer, "attempts that failed or whose worker fell silent"),
             column("max_attempts", Kind::Integer, "failures after which it is dead"),
             optional("timeout_ms", Kind::Integer, "the longest an attempt may take, in milliseconds"),
+            optional("memory_limit_bytes", Kind::Integer, "the most memory that an attempt may take"),
             column("cancel_requested", Kind::Boolean, "true if it was asked to stop"),
             optional("worker", Kind::Text, "the worker of its last attempt"),
             optional("error_code", Kind::Text, "the code of its last error; null once it has succeeded"),

@@ -133,6 +133,7 @@ pub(crate) fn columns(jobs: &[Job]) -> Result<Vec<ArrayRef>> {
         integers(rows().map(|row| row.n_failures)),
         integers(rows().map(|row| row.spec.max_attempts)),
         optional_integers(rows().map(|row| row.spec.timeout_ms)),
+        optional_integers(rows().map(|row| row.spec.memory_limit_bytes)),
         booleans(rows().map(|row| row.cancel_requested)),
         optional_texts(rows().map(|row| row.worker.as_ref())),
         optional_texts(rows().map(|row| row.error_code.as_ref())),
