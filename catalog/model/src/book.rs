@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::{
-    Agenda, Backfill, BackfillId, BackfillStep, JobId, LateSlot, Moment, NewBackfill, Registered, Result, RuleFiring,
+    Agenda, Backfill, BackfillId, BackfillStep, JobId, Moment, NewBackfill, Registered, Result, RuleFiring,
     ScheduleEntry, ScheduleId, ScheduleSpec, Slot, TriggerFiring,
 };
 
@@ -55,10 +55,6 @@ pub trait ScheduleBook: Send + Sync + Debug {
 
     /// Lists the slots of a schedule, or of all, newest moment first, at most `limit`.
     async fn slots(&self, schedule: Option<ScheduleId>, limit: i64) -> Result<Vec<Slot>>;
-
-    /// Lists the slots whose jobs are late: open, and past a bound of their schedule. Those of backfills
-    /// are never late.
-    async fn late_slots(&self) -> Result<Vec<LateSlot>>;
 
     /// Starts a backfill. Fails with [`crate::CatalogError::Invalid`] for a range that is empty or ends in
     /// the future.

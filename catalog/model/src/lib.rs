@@ -59,9 +59,11 @@ pub use run::{
     IngestedFile, NewRun, NewStep, OperatorUse, OutputVersion, Run, RunKind, RunState, Step, StepOutcome, StepState,
 };
 pub use schedule::{
-    Agenda, Backfill, BackfillState, BackfillStep, CronRule, Fold, Gap, JobTerms, LateSlot, Lateness, Missed, Moment,
+    Agenda, Backfill, BackfillState, BackfillStep, CronRule, Fold, Gap, JobTerms, Lateness, Missed, Moment,
     NewBackfill, NewSlot, Registered, RuleFiring, ScheduleEntry, ScheduleSpec, ScheduleState, Seen, Slot, SlotCause,
     Trigger, TriggerFiring, TriggerKind, TriggerMark,
 };
-pub use watch::{Figures, KEPT_LOG_LINES, TOLD_TABLES, TableFigures, Watch};
+pub use watch::{
+    Figures, KEPT_LOG_LINES, ScheduleFigures, TOLD_SLOTS, TOLD_TABLES, TableFigures, TransactionCounts, Watch,
+};
 pub use worker::{LogLevel, LogLine, NewLogLine, NewWorker, WorkerRecord, WorkerState};

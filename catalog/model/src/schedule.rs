@@ -347,6 +347,9 @@ pub struct Slot {
     pub state: JobState,
     /// When the job was queued.
     pub fired_at: Moment,
+    /// What its job has not done in time: it is open, and past a bound of its schedule. `None` for those of
+    /// backfills.
+    pub lateness: Option<Lateness>,
 }
 
 /// What a late job has not done in time.
@@ -366,17 +369,6 @@ impl Lateness {
             Self::NotEnded => "not_ended",
         }
     }
-}
-
-/// A slot whose job is late.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LateSlot {
-    /// The slot.
-    pub slot: Slot,
-    /// What has not happened in time.
-    pub lateness: Lateness,
-    /// By when it should have.
-    pub expected_by: Moment,
 }
 
 /// A range of a schedule to be run anew or for the first time.

@@ -5,15 +5,18 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::{
-    Alert, AlertEnd, AlertId, JobId, JobState, LogLine, NewAlert, NewLogLine, NewWorker, Result, TableName, WorkerId,
-    WorkerRecord, WorkerState,
+    Alert, AlertEnd, AlertId, JobId, JobState, LogLine, Moment, NewAlert, NewLogLine, NewWorker, Result, TableName,
+    WorkerId, WorkerRecord, WorkerState,
 };
 
 /// The lines of all attempts that are kept; the oldest go first.
 pub const KEPT_LOG_LINES: i64 = 200_000;
 
-/// Tables whose figures are told; beyond it a scrape would grow with the lake.
+/// Tables, and schedules, whose figures are told; beyond it a scrape would grow with the lake.
 pub const TOLD_TABLES: i64 = 1_000;
+
+/// Slots of a schedule among which its last success is looked for.
+pub const TOLD_SLOTS: i64 = 1_000;
 
 /// A table, as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,24 @@ pub struct TableFigures {
     pub version: i64,
     /// The files of that version.
     pub n_files: Option<i64>,
+}
+
+/// A schedule, as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleFigures {
+    /// The schedule.
+    pub name: String,
+    /// When the newest of its jobs that succeeded has ended, if it is among its last [`TOLD_SLOTS`].
+    pub last_success: Option<Moment>,
+}
+
+/// Transactions by which this process wrote to the catalog since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransactionCounts {
+    /// Those that were committed.
+    pub committed: u64,
+    /// Those that were not: refused, in conflict, or the database was away for too long.
+    pub failed: u64,
 }
 
 /// What the catalog counts. Reading it costs about the same whatever has ended before.
@@ -41,6 +62,11 @@ pub struct Figures {
     pub n_waiting_alerts: i64,
     /// The tables of the lake, at most [`TOLD_TABLES`].
     pub tables: Vec<TableFigures>,
+    /// For how long the next firing of an active schedule has been due, in milliseconds; of the one that waits
+    /// longest.
+    pub schedule_lag_ms: i64,
+    /// The schedules, at most [`TOLD_TABLES`].
+    pub schedules: Vec<ScheduleFigures>,
 }
 
 /// Workers, logs of attempts, alerts, and counts of all of it.
@@ -69,7 +95,7 @@ pub trait Watch: Send + Sync + Debug {
     async fn raise_alert(&self, alert: &NewAlert) -> Result<bool>;
 
     /// Raises an alert for each job of a schedule that is late and was not told of, at most `limit`; returns
-    /// how many. See [`crate::ScheduleBook::late_slots`].
+    /// how many. See [`crate::Slot::lateness`].
     async fn raise_late_alerts(&self, limit: i64) -> Result<u64>;
 
     /// Takes alerts that are due, at most `limit`. Nobody else takes them for `lease_ms` milliseconds.
@@ -80,4 +106,7 @@ pub trait Watch: Send + Sync + Debug {
 
     /// Counts.
     async fn figures(&self) -> Result<Figures>;
+
+    /// Returns how often this process wrote to the catalog.
+    fn transactions(&self) -> TransactionCounts;
 }

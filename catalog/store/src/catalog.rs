@@ -5,6 +5,8 @@
 
 use std::fmt::Debug;
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,11 +17,11 @@ use causeway_model::audit::{AuditRecord, AuditState, CoveredRows};
 use causeway_model::{
     Agenda, Alert, AlertEnd, AlertId, Attempt, AuditLog, Backfill, BackfillId, BackfillStep, Catalog, CatalogError,
     Change, ChangeRecord, Claim, ClaimedJob, Dataset, DatasetId, DatasetVersion, Direction, Ending, Failure, Figures,
-    Grant, Job, JobId, JobPage, JobQueue, JobState, LateSlot, Lease, LineageRow, LogLine, Moment, NewAlert,
-    NewBackfill, NewFile, NewJob, NewLogLine, NewRun, NewStep, NewWorker, OperatorUse, OutboxStatus, Principal,
-    Registered, Result, Rights, RowPolicy, RuleFiring, Run, RunId, RunState, ScheduleBook, ScheduleEntry, ScheduleId,
-    ScheduleSpec, Slot, Step, StepId, StepOutcome, StepState, Submitted, TableName, TriggerFiring, VersionId, Watch,
-    WorkerId, WorkerRecord, WorkerState,
+    Grant, Job, JobId, JobPage, JobQueue, JobState, Lease, LineageRow, LogLine, Moment, NewAlert, NewBackfill, NewFile,
+    NewJob, NewLogLine, NewRun, NewStep, NewWorker, OperatorUse, OutboxStatus, Principal, Registered, Result, Rights,
+    RowPolicy, RuleFiring, Run, RunId, RunState, ScheduleBook, ScheduleEntry, ScheduleId, ScheduleSpec, Slot, Step,
+    StepId, StepOutcome, StepState, Submitted, TableName, TransactionCounts, TriggerFiring, VersionId, Watch, WorkerId,
+    WorkerRecord, WorkerState,
 };
 
 use crate::connection::Connection;
@@ -31,6 +33,27 @@ use crate::{access, audit, check, complete, datasets, files, jobs, outbox, runs,
 #[derive(Debug, Clone)]
 pub struct SqlCatalog<B> {
     pub(crate) backend: B,
+    writes: Arc<Writes>,
+}
+
+/// Transactions that wrote, since the catalog was opened.
+#[derive(Debug, Default)]
+struct Writes {
+    committed: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Writes {
+    fn count<T>(&self, outcome: &Result<T>) {
+        let counter = if outcome.is_ok() { &self.committed } else { &self.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl<B> SqlCatalog<B> {
+    pub(crate) fn new(backend: B) -> Self {
+        Self { backend, writes: Arc::default() }
+    }
 }
 
 /// What each database does in its own way.
@@ -116,29 +139,28 @@ macro_rules! read_one {
     };
 }
 
-/// Writes to the rows of single jobs, beside other writers.
-macro_rules! hold {
-    ($catalog:ident, |$connection:ident| $work:expr) => {
-        transact!($catalog, {
-            let mut transaction = $catalog.backend.hold().await?;
+/// Writes in a transaction that `start` starts, and counts it.
+macro_rules! write_in {
+    ($start:ident, $catalog:ident, |$connection:ident| $work:expr) => {{
+        let outcome = transact!($catalog, {
+            let mut transaction = $catalog.backend.$start().await?;
             let $connection = &mut transaction;
             let value = $work.await?;
             $catalog.backend.commit(transaction).await?;
             Ok::<_, StoreError>(value)
-        })
-    };
+        });
+        $catalog.writes.count(&outcome);
+        outcome
+    }};
+}
+
+/// Writes to the rows of single jobs, beside other writers.
+macro_rules! hold {
+    ($($call:tt)*) => { write_in!(hold, $($call)*) };
 }
 
 macro_rules! write {
-    ($catalog:ident, |$connection:ident| $work:expr) => {
-        transact!($catalog, {
-            let mut transaction = $catalog.backend.write().await?;
-            let $connection = &mut transaction;
-            let value = $work.await?;
-            $catalog.backend.commit(transaction).await?;
-            Ok::<_, StoreError>(value)
-        })
-    };
+    ($($call:tt)*) => { write_in!(write, $($call)*) };
 }
 
 #[async_trait]
@@ -452,6 +474,11 @@ impl<B: Backend> Watch for SqlCatalog<B> {
     async fn figures(&self) -> Result<Figures> {
         read!(self, |connection| watch::figures::read(connection))
     }
+
+    fn transactions(&self) -> TransactionCounts {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        TransactionCounts { committed: count(&self.writes.committed), failed: count(&self.writes.failed) }
+    }
 }
 
 #[async_trait]
@@ -493,11 +520,7 @@ impl<B: Backend> ScheduleBook for SqlCatalog<B> {
     }
 
     async fn slots(&self, schedule: Option<ScheduleId>, limit: i64) -> Result<Vec<Slot>> {
-        read_one!(self, |connection| schedules::slots(connection, schedule, limit))
-    }
-
-    async fn late_slots(&self) -> Result<Vec<LateSlot>> {
-        read!(self, |connection| schedules::late(connection))
+        read!(self, |connection| schedules::slots(connection, schedule, limit))
     }
 
     async fn start_backfill(&self, new: &NewBackfill, actor: &str) -> Result<Backfill> {

@@ -107,6 +107,10 @@ families! {
         "How long the attempts of this worker took.";
     JOB_QUEUE_WAIT = "causeway_job_queue_wait_seconds", Histogram, &[], Process,
         "From the moment a job was due to the moment this worker started it, by the catalog's clock.";
+    SCHEDULE_LAG = "causeway_schedule_lag_seconds", Gauge, &[], Catalog,
+        "For how long the next firing of an active schedule has been due; of the one that waits longest.";
+    SCHEDULE_LAST_SUCCESS = "causeway_schedule_last_success_timestamp_seconds", Gauge, &[JOB], Catalog,
+        "When the newest job of each schedule that succeeded has ended, if it is among the last 1000; at most 1000 schedules.";
     LEASES_EXPIRED = "causeway_leases_expired_total", Counter, &[], Catalog,
         "Attempts whose worker fell silent until its lease was over.";
     STALE_COMPLETIONS = "causeway_stale_completions_rejected_total", Counter, &[], Process,
@@ -133,6 +137,9 @@ families! {
         "Commits of this process to tables.";
     DELTA_CONFLICTS = "causeway_delta_commit_conflicts_total", Counter, &[], Process,
         "How often a commit found that another writer had been faster; most are then tried again.";
+    CATALOG_TRANSACTIONS = "causeway_catalog_transactions_total", Counter,
+        &[label("outcome", "committed, failed")], Process,
+        "Transactions by which this process wrote to the catalog; one that is tried again counts once.";
     AUDIT_SIZE = "causeway_audit_log_size", Gauge, &[], Catalog,
         "Records of the audit log.";
     HTTP_REQUESTS = "causeway_http_requests_total", Counter,

@@ -65,6 +65,9 @@ impl Metrics {
         for unlabelled in FAMILIES.iter().filter(|family| family.labels.is_empty()) {
             inner.show(unlabelled);
         }
+        for outcome in ["committed", "failed"] {
+            inner.count(&family::CATALOG_TRANSACTIONS, &[outcome], 0);
+        }
         for outcome in ["delivered", "failed"] {
             inner.count(&family::ALERTS_SENT, &[outcome], 0);
         }
@@ -131,11 +134,14 @@ impl Metrics {
         let _alone = self.0.scrape.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.set_figures(&figures);
         self.0.set(&family::AUDIT_SIZE, &[], float(audit));
+        let transactions = catalog.transactions();
+        self.0.set_total(&family::CATALOG_TRANSACTIONS, &["committed"], transactions.committed);
+        self.0.set_total(&family::CATALOG_TRANSACTIONS, &["failed"], transactions.failed);
         let (usage, commits) = (engine.usage(), engine.lake().commit_counts());
         self.0.set(&family::MEMORY_POOL, &["statements"], float(usage.memory_bytes));
-        self.0.set_total(&family::SPILL, usage.spilled_bytes);
-        self.0.set_total(&family::DELTA_COMMITS, commits.commits);
-        self.0.set_total(&family::DELTA_CONFLICTS, commits.conflicts);
+        self.0.set_total(&family::SPILL, &[], usage.spilled_bytes);
+        self.0.set_total(&family::DELTA_COMMITS, &[], commits.commits);
+        self.0.set_total(&family::DELTA_CONFLICTS, &[], commits.conflicts);
         let text = TextEncoder::new().encode_to_string(&self.0.registry.gather());
         Ok(text.unwrap_or_else(|error| {
             tracing::error!(%error, "metrics cannot be written");
@@ -188,11 +194,9 @@ impl Inner {
     }
 
     /// Sets a counter that is counted elsewhere.
-    fn set_total(&self, family: &Family, total: u64) {
-        if let Some(counter) = self
-            .counters
-            .get(family.name)
-            .and_then(|counters| counters.get_metric_with_label_values(&[] as &[&str]).ok())
+    fn set_total(&self, family: &Family, labels: &[&str], total: u64) {
+        if let Some(counter) =
+            self.counters.get(family.name).and_then(|counters| counters.get_metric_with_label_values(labels).ok())
         {
             counter.reset();
             counter.inc_by(total);
@@ -230,8 +234,15 @@ impl Inner {
         }
         self.set(&family::JOB_OLDEST_DUE, &[], signed(figures.oldest_due_ms) / 1_000.0);
         self.set(&family::ALERTS_WAITING, &[], signed(figures.n_waiting_alerts));
-        self.set_total(&family::LEASES_EXPIRED, figures.n_lost_attempts.unsigned_abs());
-        // A table that was dropped is gone.
+        self.set_total(&family::LEASES_EXPIRED, &[], figures.n_lost_attempts.unsigned_abs());
+        self.set(&family::SCHEDULE_LAG, &[], signed(figures.schedule_lag_ms) / 1_000.0);
+        // A schedule, or a table, that was dropped is gone.
+        self.forget(&family::SCHEDULE_LAST_SUCCESS);
+        for schedule in &figures.schedules {
+            if let Some(at) = schedule.last_success {
+                self.set(&family::SCHEDULE_LAST_SUCCESS, &[&schedule.name], signed(at.0) / 1_000.0);
+            }
+        }
         self.forget(&family::TABLE_VERSION);
         self.forget(&family::TABLE_FILES);
         for table in &figures.tables {

@@ -1,7 +1,5 @@
 //! Rows of `system.schedules`, `system.slots` and `system.backfills`.
 
-use std::collections::HashMap;
-
 use arrow::array::ArrayRef;
 use causeway_model::{Catalog, CronRule, Lateness, Trigger};
 use datafusion::error::Result;
@@ -50,9 +48,6 @@ fn shown(trigger: &Trigger) -> String {
 pub(crate) async fn slots(ask: &Ask<'_>) -> Result<Vec<ArrayRef>> {
     let limit = ask.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX);
     let slots = ask.catalog.slots(None, limit).await.map_err(catalog_error)?;
-    let late = ask.catalog.late_slots().await.map_err(catalog_error)?;
-    let late: HashMap<_, _> =
-        late.iter().map(|late| ((late.slot.schedule, late.slot.fire_at), late.lateness)).collect();
     let rows = || slots.iter();
     Ok(vec![
         texts(rows().map(|row| &row.name)),
@@ -63,7 +58,7 @@ pub(crate) async fn slots(ask: &Ask<'_>) -> Result<Vec<ArrayRef>> {
         optional_integers(rows().map(|row| row.backfill.map(|backfill| backfill.0))),
         integers(rows().map(|row| row.job.0)),
         texts(rows().map(|row| row.state.name())),
-        optional_texts(rows().map(|row| late.get(&(row.schedule, row.fire_at)).copied().map(Lateness::name))),
+        optional_texts(rows().map(|row| row.lateness.map(Lateness::name))),
         texts(rows().map(|row| &row.owner)),
         moments(rows().map(|row| Some(row.fired_at))),
     ])

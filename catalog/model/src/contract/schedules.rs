@@ -5,9 +5,9 @@ use causeway_audit::{Action, LogId, LogKey, Record};
 use super::fixtures::*;
 use crate::{
     AlertTransition, Backfill, BackfillState, BackfillStep, Catalog, CatalogError, ConcurrencyGroup, CronRule, Ending,
-    ErrorClass, Fold, Gap, JobKind, JobPage, JobState, JobTerms, Lateness, Missed, Moment, NewBackfill, NewJob,
-    NewSlot, Parameters, RuleFiring, RunId, RunState, ScheduleEntry, ScheduleId, ScheduleSpec, ScheduleState, Seen,
-    SlotCause, Trigger, TriggerFiring, TriggerKind,
+    ErrorClass, Figures, Fold, Gap, JobKind, JobPage, JobState, JobTerms, Lateness, Missed, Moment, NewBackfill,
+    NewJob, NewSlot, Parameters, RuleFiring, RunId, RunState, ScheduleEntry, ScheduleId, ScheduleSpec, ScheduleState,
+    Seen, SlotCause, Trigger, TriggerFiring, TriggerKind,
 };
 
 /// A moment that has passed, and one that has not.
@@ -336,21 +336,39 @@ pub async fn late_jobs_are_found(catalog: &dyn Catalog) {
     let entry = put(catalog, &bounded, Some(PAST)).await;
     let now = catalog.agenda().await.unwrap().now.0;
     catalog.fire(&firing(&entry, &[now - 5_000, now], FUTURE)).await.unwrap();
-    let late = catalog.late_slots().await.unwrap();
-    assert_eq!((late.len(), late[0].lateness, late[0].expected_by), (1, Lateness::NotStarted, Moment(now - 4_000)));
+    let slots = catalog.slots(None, 9).await.unwrap();
+    let late: Vec<_> = slots.iter().map(|slot| (slot.fire_at.0 - now, slot.lateness)).collect();
+    assert_eq!(late, [(0, None), (-5_000, Some(Lateness::NotStarted))]);
     assert_eq!(catalog.raise_late_alerts(9).await.unwrap(), 1);
     assert_eq!(catalog.raise_late_alerts(9).await.unwrap(), 0, "a slot is told of once");
     let told = catalog.claim_alerts(60_000, 9).await.unwrap();
     let told: Vec<_> = told.iter().map(|alert| (alert.spec.transition, alert.spec.job)).collect();
-    assert_eq!(told, [(AlertTransition::Late, Some(late[0].slot.job))]);
+    assert_eq!(told, [(AlertTransition::Late, Some(slots[1].job))]);
     let taken = catalog.claim_job("w1", 600_000).await.unwrap().unwrap();
-    assert_eq!((taken.job.id, catalog.late_slots().await.unwrap().len()), (late[0].slot.job, 0));
+    let oldest = async || catalog.slots(None, 9).await.unwrap().remove(1);
+    assert_eq!((taken.job.id, oldest().await.lateness), (slots[1].job, None));
     bounded.terms.end_within_ms = Some(2_000);
     put(catalog, &bounded, Some(PAST)).await;
-    let late = catalog.late_slots().await.unwrap();
-    assert_eq!((late.len(), late[0].lateness, late[0].expected_by), (1, Lateness::NotEnded, Moment(now - 3_000)));
+    assert_eq!(oldest().await.lateness, Some(Lateness::NotEnded));
     catalog.end_attempt(&taken.lease, &Ending::Succeeded).await.unwrap();
-    assert!(catalog.late_slots().await.unwrap().is_empty());
+    assert_eq!(oldest().await.lateness, None);
+}
+
+pub async fn figures_tell_of_schedules(catalog: &dyn Catalog) {
+    let entry = put(catalog, &spec("nightly"), Some(PAST)).await;
+    put(catalog, &spec("idle"), None).await;
+    let now = catalog.agenda().await.unwrap().now.0;
+    let figures = catalog.figures().await.unwrap();
+    assert!((now - PAST.0..now - PAST.0 + 60_000).contains(&figures.schedule_lag_ms), "{}", figures.schedule_lag_ms);
+    let told = |figures: &Figures| -> Vec<_> {
+        figures.schedules.iter().map(|schedule| (schedule.name.clone(), schedule.last_success.is_some())).collect()
+    };
+    assert_eq!(told(&figures), [("nightly".to_owned(), false), ("idle".to_owned(), false)]);
+    catalog.fire(&firing(&entry, &[now], FUTURE)).await.unwrap();
+    let taken = catalog.claim_job("w1", 600_000).await.unwrap().unwrap();
+    catalog.end_attempt(&taken.lease, &Ending::Succeeded).await.unwrap();
+    let figures = catalog.figures().await.unwrap();
+    assert_eq!((figures.schedule_lag_ms, figures.schedules[0].last_success.unwrap().0 >= now), (0, true));
 }
 
 fn range(entry: &ScheduleEntry, at_once: i64) -> NewBackfill {

@@ -7,7 +7,7 @@ use super::fixtures::*;
 use super::jobs::new_job;
 use crate::{
     AlertEnd, AlertTransition, Catalog, CatalogError, Ending, ErrorClass, JobId, JobKind, JobState, LogLevel, NewAlert,
-    NewJob, NewLogLine, NewWorker, WorkerState,
+    NewJob, NewLogLine, NewWorker, TransactionCounts, WorkerState,
 };
 
 /// A lease that outlasts every case.
@@ -176,4 +176,10 @@ pub async fn figures_count_what_there_is(catalog: &dyn Catalog) {
     assert!((20..60_000).contains(&figures.oldest_due_ms), "{}", figures.oldest_due_ms);
     assert_eq!((figures.tables.len(), figures.tables[0].version), (1, 1));
     assert_eq!(figures.tables[0].name, name("a.t"));
+    let writes = catalog.transactions();
+    catalog.register_worker(&worker("w2")).await.unwrap();
+    catalog.job(JobId(99)).await.unwrap_err();
+    catalog.cancel_job(JobId(99), "admin").await.unwrap_err();
+    let wrote = TransactionCounts { committed: writes.committed + 1, failed: writes.failed + 1 };
+    assert_eq!(catalog.transactions(), wrote);
 }

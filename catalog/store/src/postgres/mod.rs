@@ -80,7 +80,7 @@ impl SqlCatalog<Postgres> {
             let pool = connect::pool(server, options).await?;
             let backend = Postgres { pool, place: place.clone(), patience: options.reconnect_timeout };
             migrate::migrate(&backend).await?;
-            Ok::<_, StoreError>(Self { backend })
+            Ok::<_, StoreError>(Self::new(backend))
         };
         ready.await.map_err(|error| located(error.into(), &place))
     }

@@ -15,4 +15,4 @@ pub(crate) use backfill::{
 pub(crate) use fire::{by_rule, by_trigger};
 pub(crate) use owner::{discard, pause, put, resume};
 pub(crate) use read::{all, named};
-pub(crate) use slots::{is_late, late, list as slots};
+pub(crate) use slots::{is_late, list as slots};

@@ -1,6 +1,6 @@
 //! Slots as they are stored, and those whose jobs are late.
 
-use causeway_model::{BackfillId, JobId, JobState, LateSlot, Lateness, Moment, ScheduleId, Slot, SlotCause};
+use causeway_model::{BackfillId, JobId, JobState, Lateness, Moment, ScheduleId, Slot, SlotCause};
 
 use crate::connection::{Connection, Row};
 use crate::error::Result;
@@ -33,6 +33,7 @@ macro_rules! select_slot {
 }
 
 pub(crate) async fn list(connection: &mut Connection, of: Option<ScheduleId>, limit: i64) -> Result<Vec<Slot>> {
+    let now = now(connection).await?;
     let rows = match of {
         Some(id) => {
             let query =
@@ -40,35 +41,14 @@ pub(crate) async fn list(connection: &mut Connection, of: Option<ScheduleId>, li
             query.bind(limit.max(0)).fetch_all().await?
         }
         None => {
-            let query = connection.query(select_slot!("ORDER BY l.fire_at DESC, l.schedule_id LIMIT $1"));
+            let query = connection.query(select_slot!("ORDER BY l.fire_at DESC, l.schedule_id DESC LIMIT $1"));
             query.bind(limit.max(0)).fetch_all().await?
         }
     };
-    rows.iter().map(slot).collect()
+    rows.iter().map(|row| slot(row, now)).collect()
 }
 
-pub(crate) async fn late(connection: &mut Connection) -> Result<Vec<LateSlot>> {
-    let now = now(connection).await?;
-    let rows = connection
-        .query(concat!(select_slot!("WHERE "), is_late!("$1"), " ORDER BY l.fire_at, l.schedule_id"))
-        .bind(now)
-        .fetch_all()
-        .await?;
-    rows.iter().map(|row| late_slot(row, now)).collect()
-}
-
-fn late_slot(row: &Row, now: i64) -> Result<LateSlot> {
-    let slot = slot(row)?;
-    let by = |bound: Option<i64>| bound.map(|bound| Moment(slot.fire_at.0.saturating_add(bound)));
-    let (start, end) = (by(row.get("start_within_ms")?), by(row.get("end_within_ms")?));
-    let (lateness, expected_by) = match (end, start) {
-        (Some(end), _) if end.0 < now => (Lateness::NotEnded, end),
-        (_, start) => (Lateness::NotStarted, start.unwrap_or(slot.fire_at)),
-    };
-    Ok(LateSlot { slot, lateness, expected_by })
-}
-
-fn slot(row: &Row) -> Result<Slot> {
+fn slot(row: &Row, now: i64) -> Result<Slot> {
     Ok(Slot {
         schedule: ScheduleId(row.get("schedule_id")?),
         name: row.get("name")?,
@@ -81,5 +61,22 @@ fn slot(row: &Row) -> Result<Slot> {
         job: JobId(row.get("job_id")?),
         state: word(row.get("job_state")?, &JobState::ALL, JobState::name)?,
         fired_at: Moment(row.get("fired_at")?),
+        lateness: lateness(row, now)?,
+    })
+}
+
+/// [`is_late`] for one row.
+fn lateness(row: &Row, now: i64) -> Result<Option<Lateness>> {
+    let state = word(row.get("job_state")?, &JobState::ALL, JobState::name)?;
+    let cause = word(row.get("cause")?, &SlotCause::ALL, SlotCause::name)?;
+    if !matches!(state, JobState::Queued | JobState::Running) || cause == SlotCause::Backfill {
+        return Ok(None);
+    }
+    let fire_at: i64 = row.get("fire_at")?;
+    let is_past = |bound: Option<i64>| bound.is_some_and(|bound| fire_at.saturating_add(bound) < now);
+    Ok(match (is_past(row.get("end_within_ms")?), is_past(row.get("start_within_ms")?)) {
+        (true, _) => Some(Lateness::NotEnded),
+        (false, true) if row.get::<i64>("attempt")? == 0 => Some(Lateness::NotStarted),
+        _ => None,
     })
 }

@@ -52,7 +52,7 @@ impl SqlCatalog<Sqlite> {
     async fn ready(pools: StoreResult<Pools>) -> Result<Self> {
         let backend = Sqlite { pools: pools? };
         migrate::migrate(&backend).await?;
-        Ok(Self { backend })
+        Ok(Self::new(backend))
     }
 }
 

@@ -1,6 +1,8 @@
 //! What is counted at a scrape. Each query reads an index or a small table; none reads what has ended well.
 
-use causeway_model::{Figures, JobState, TOLD_TABLES, TableFigures, TableName, WorkerState};
+use causeway_model::{
+    Figures, JobState, Moment, ScheduleFigures, TOLD_SLOTS, TOLD_TABLES, TableFigures, TableName, WorkerState,
+};
 
 use super::workers;
 use crate::connection::Connection;
@@ -20,12 +22,19 @@ const TABLES: &str = "SELECT d.schema_name, d.table_name, v.version, v.n_files F
     AND v.version = (SELECT MAX(n.version) FROM dataset_version n WHERE n.dataset_id = d.id) \
     WHERE d.dropped_at IS NULL AND d.kind = 'table' ORDER BY d.id LIMIT $1";
 
+const LAG: &str = "SELECT MIN(next_fire_at) FROM schedule WHERE state = 'active'";
+
+const SCHEDULES: &str = "SELECT s.name, (SELECT MAX(j.finished_at) FROM (SELECT l.job_id FROM slot l \
+    WHERE l.schedule_id = s.id ORDER BY l.fire_at DESC LIMIT $1) AS newest JOIN job j ON j.id = newest.job_id \
+    WHERE j.state = 'succeeded') AS last_success FROM schedule s WHERE s.state <> 'dropped' ORDER BY s.id LIMIT $2";
+
 pub(crate) async fn read(connection: &mut Connection) -> Result<Figures> {
     let now = now(connection).await?;
     let open = connection.query(OPEN).fetch_one().await?;
     let mut jobs = vec![(JobState::Queued, open.get(0)?), (JobState::Running, open.get(1)?)];
     jobs.extend(given_up(connection).await?);
     let oldest: Option<i64> = connection.query(OLDEST_DUE).bind(now).fetch_scalar().await?;
+    let due: Option<i64> = connection.query(LAG).fetch_scalar().await?;
     Ok(Figures {
         jobs,
         oldest_due_ms: oldest.map_or(0, |since| now - since),
@@ -33,6 +42,8 @@ pub(crate) async fn read(connection: &mut Connection) -> Result<Figures> {
         workers: count_workers(connection, now).await?,
         n_waiting_alerts: open.get(3)?,
         tables: tables(connection).await?,
+        schedule_lag_ms: due.map_or(0, |due| (now - due).max(0)),
+        schedules: schedules(connection).await?,
     })
 }
 
@@ -74,4 +85,13 @@ async fn tables(connection: &mut Connection) -> Result<Vec<TableFigures>> {
         })
     };
     rows.iter().map(table).collect()
+}
+
+async fn schedules(connection: &mut Connection) -> Result<Vec<ScheduleFigures>> {
+    let rows = connection.query(SCHEDULES).bind(TOLD_SLOTS).bind(TOLD_TABLES).fetch_all().await?;
+    let schedule = |row: &crate::connection::Row| {
+        let last_success = row.get::<Option<i64>>("last_success")?.map(Moment);
+        Ok(ScheduleFigures { name: row.get("name")?, last_success })
+    };
+    rows.iter().map(schedule).collect()
 }
