@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Ops(OpsOptions),
     /// Show what a table or column came from, or what was made from it
     Lineage(LineageOptions),
+    /// Draw the edges that a query returns as a network
+    Plot(PlotOptions),
     /// Say what differs between two runs, and which of it can explain a changed number
     Diff(DiffOptions),
     /// Repeat the steps of a run on the versions they read, and compare what they give
@@ -261,6 +263,34 @@ pub(crate) enum OpsCommand {
         #[arg(long, conflicts_with = "json")]
         markdown: bool,
     },
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "Each row is an edge: source and target, and if there are such columns mark ('->' for an arrow, anything else \
+for a line; without the column all are arrows) and a strength, by which the width is chosen. Only the strongest edges are drawn; what \
+the picture leaves out it says."
+)]
+pub(crate) struct PlotOptions {
+    /// The query
+    #[arg(value_name = "SQL")]
+    pub(crate) query: String,
+    /// The picture: a file that ends in .svg or .png
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// How many edges to draw, the strongest first
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) top: usize,
+    /// The column with the strength of an edge [default: weight, strength, frequency or statistic, the first that is there]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) weight: Option<String>,
+    /// What stands above the picture
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) title: Option<String>,
+    #[command(flatten)]
+    pub(crate) values: ParameterOptions,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 }
 
 #[derive(Debug, Args)]

@@ -25,6 +25,7 @@ mod openlineage;
 mod ops;
 mod output;
 mod plan;
+mod plot;
 mod progress;
 mod record;
 mod reference;
@@ -103,6 +104,7 @@ fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
         Command::Sql(options) => sql::sql(app, options),
         Command::Ops(options) => ops::ops(app, options),
         Command::Lineage(options) => lineage::lineage(app, options),
+        Command::Plot(options) => plot::plot(app, options),
         Command::Diff(options) => diff::diff(app, options),
         Command::Reproduce(options) => reproduce::reproduce(app, options),
         Command::Audit(options) => audit::audit(app, options),

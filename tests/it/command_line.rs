@@ -171,3 +171,31 @@ fn shells_and_manual_readers_are_served() {
     assert_eq!(code(&causeway(&["version"])), 0);
     assert_eq!(code(&causeway(&["no-such-command"])), 2);
 }
+
+#[test]
+fn a_network_is_drawn_from_a_query() {
+    let lake = Product::init();
+    let file = |name: &str| lake.folder().join(name).display().to_string();
+    let edges = "SELECT 'Gata' || i AS source, 'Fog' || (i % 3) AS target, i - 5.5 AS weight, \
+                 CASE WHEN i > 5 THEN '->' ELSE '--' END AS mark FROM generate_series(1, 10) AS s(i)";
+    let svg = file("network.svg");
+    lake.ok(&["plot", edges, "-o", &svg, "--top", "4", "--title", "A & B"]);
+    let picture = std::fs::read_to_string(&svg).unwrap();
+    assert!(picture.contains("A &amp; B") && picture.contains("the 4 strongest of 10 edges"), "{picture}");
+    assert!(picture.contains("Gata10") && !picture.contains("Gata5"), "the strongest, whatever their sign");
+    let png = file("network.png");
+    lake.ok(&["plot", edges, "-o", &png]);
+    assert!(std::fs::read(&png).unwrap().starts_with(b"\x89PNG"));
+    for (query, output, said) in [
+        ("SELECT 1 AS source", &svg, "no column `target`; it has source"),
+        ("SELECT 'a' AS source, 'a' AS target", &svg, "there is no edge to draw"),
+        ("SELECT 'a' AS source, 'b' AS target, 'x' AS weight", &svg, "`weight` is not a number"),
+        ("CREATE SCHEMA a", &svg, "the rows of one query"),
+        (edges, &file("network.pdf"), "must end in .svg or .png"),
+    ] {
+        let refused = lake.run(&["plot", query, "-o", output]);
+        let error = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && error.contains(said), "{query}: {error}");
+    }
+    assert!(!lake.folder().join("network.pdf").try_exists().unwrap());
+}
