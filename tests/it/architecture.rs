@@ -12,7 +12,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("causeway-core", &[]),
     ("causeway-numerics", &[]),
     ("causeway-survival", &["causeway-core", "causeway-numerics"]),
-    ("causeway-all", &["causeway-core", "causeway-survival"]),
+    ("causeway-causal", &["causeway-core", "causeway-numerics"]),
+    ("causeway-all", &["causeway-causal", "causeway-core", "causeway-survival"]),
     ("causeway-features", &[]),
     ("causeway-failpoints", &[]),
     ("causeway-cluster", &[]),
@@ -21,7 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("causeway-store", &["causeway-audit", "causeway-model"]),
     ("causeway-openlineage", &["causeway-model"]),
     ("causeway-lake", &["causeway-failpoints", "causeway-features"]),
-    ("causeway-ingest", &["causeway-lake", "causeway-model"]),
+    ("causeway-cells", &[]),
+    ("causeway-ingest", &["causeway-cells", "causeway-lake", "causeway-model"]),
     (
         "causeway-engine",
         &[
@@ -57,6 +59,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "causeway-openlineage",
         ],
     ),
+    ("causeway-plot", &[]),
     ("causeway-runtime", &["causeway-features"]),
     ("causeway-server", &["causeway-engine", "causeway-jobs", "causeway-lake", "causeway-model"]),
     (
@@ -72,6 +75,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "causeway-lake",
             "causeway-model",
             "causeway-openlineage",
+            "causeway-plot",
             "causeway-runtime",
             "causeway-server",
             "causeway-store",

@@ -29,6 +29,13 @@ fn configure(lake: &Product, text: &str) {
     writeln!(file, "\n{text}").unwrap();
 }
 
+/// Adds a line to the section of limits that each lake has.
+fn limit(lake: &Product, line: &str) {
+    let file = lake.folder().join("causeway.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("[limits]", &format!("[limits]\n{line}"), 1)).unwrap();
+}
+
 fn write_pipeline(lake: &Product, manifest: &str, steps: &[(&str, &str)]) -> String {
     let folder = lake.folder().join("nightly");
     std::fs::create_dir_all(&folder).unwrap();
@@ -188,7 +195,7 @@ fn has_spilled(folder: &Path) -> bool {
 fn a_job_with_little_memory_spills_to_a_folder_that_goes_with_it_even_if_it_is_killed() {
     let lake = lake();
     let spill = lake.folder().join("spill");
-    configure(&lake, "[limits]\nspill_dir = 'spill'");
+    limit(&lake, "spill_dir = 'spill'");
     let id = submit(&lake, &[SORTS, "--memory-limit-bytes", "16777216"]);
     let mut first = lake.start(&["worker", "--lease-seconds", "1"]);
     within("the job spills", || has_spilled(&spill));
@@ -205,7 +212,7 @@ fn a_job_with_little_memory_spills_to_a_folder_that_goes_with_it_even_if_it_is_k
 #[test]
 fn statements_as_deep_as_can_be_end_their_job_and_not_the_worker() {
     let lake = lake();
-    configure(&lake, "[limits]\nmax_depth = 256");
+    limit(&lake, "max_depth = 256");
     let nested = |depth: usize, open: &str, close: &str| {
         format!("CREATE OR REPLACE TABLE a.deep AS SELECT {}1{} AS n", open.repeat(depth), close.repeat(depth))
     };

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use causeway_cells::CellsError;
+
 /// The result of an ingest call.
 pub type Result<T, E = IngestError> = std::result::Result<T, E>;
 
@@ -138,6 +140,9 @@ pub enum IngestError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// An expression matrix was not read.
+    #[error(transparent)]
+    Cells(#[from] CellsError),
     /// The lake refused or is not there.
     #[error(transparent)]
     Lake(#[from] causeway_lake::LakeError),
@@ -189,6 +194,7 @@ impl IngestError {
             Self::Memory { .. } => "CW0512",
             Self::Cancelled { .. } => "CW0513",
             Self::Io { .. } => "CW0514",
+            Self::Cells(error) => code_of_cells(error),
             Self::Lake(error) => error.code(),
             Self::Internal { .. } | Self::Panicked { .. } => "CW0515",
         }
@@ -202,6 +208,16 @@ impl IngestError {
             Self::Lake(error) => error.retryable(),
             _ => false,
         }
+    }
+}
+
+fn code_of_cells(error: &CellsError) -> &'static str {
+    match error {
+        CellsError::Options { .. } => "CW0501",
+        CellsError::Compression { .. } => "CW0506",
+        CellsError::TooLarge { .. } => "CW0507",
+        CellsError::Io { .. } => "CW0514",
+        _ => "CW0508",
     }
 }
 

@@ -9,7 +9,7 @@ use crate::block::BlockSource;
 use crate::contract::{Contract, Kind};
 use crate::error::{IngestError, Result};
 use crate::source::Source;
-use crate::{csv, ndjson, parquet_file};
+use crate::{csv, expression, ndjson, parquet_file};
 
 /// A file ready to be read.
 pub(crate) struct OpenFile {
@@ -35,6 +35,10 @@ pub(crate) fn open(path: &Path, file: &str, contract: &Arc<Contract>, packed: Ar
             let (blocks, parser) = parquet_file::open(path, file, contract, packed)?;
             OpenFile { blocks: Box::new(blocks), parser: Box::new(parser) }
         }
+        Kind::H5ad | Kind::TenX | Kind::Mtx => {
+            let (blocks, parser) = expression::open(path, file, contract, packed)?;
+            OpenFile { blocks: Box::new(blocks), parser: Box::new(parser) }
+        }
     })
 }
 
@@ -48,11 +52,15 @@ impl Kind {
             "csv" | "tsv" | "tab" | "txt" => Ok(Self::Csv),
             "ndjson" | "jsonl" | "json" => Ok(Self::Ndjson),
             "parquet" | "pq" => Ok(Self::Parquet),
+            "h5ad" => Ok(Self::H5ad),
+            "h5" | "hdf5" => Ok(Self::TenX),
+            "mtx" => Ok(Self::Mtx),
             _ => Err(IngestError::Path {
                 path: file.to_owned(),
-                problem: "its name does not end in .csv, .tsv, .ndjson, .jsonl or .parquet (.gz and .zst may \
-                          follow); set `kind` under [format] of the contract"
-                    .to_owned(),
+                problem:
+                    "its name does not end in .csv, .tsv, .ndjson, .jsonl, .parquet, .h5ad, .h5 or .mtx (.gz and .zst \
+                          may follow); set `kind` under [format] of the contract"
+                        .to_owned(),
             }),
         }
     }

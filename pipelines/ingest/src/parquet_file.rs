@@ -29,9 +29,9 @@ pub(crate) struct ParquetBlocks {
     bytes_per_row: f64,
 }
 
-/// Casts and checks Parquet batches.
+/// Casts and checks batches that are typed already.
 #[derive(Debug)]
-pub(crate) struct ParquetParser {
+pub(crate) struct RowsParser {
     assembler: Assembler,
     /// The batch's column of each column of the contract.
     positions: Vec<usize>,
@@ -43,7 +43,7 @@ pub(crate) fn open(
     file: &str,
     contract: &Arc<Contract>,
     packed: Arc<AtomicU64>,
-) -> Result<(ParquetBlocks, ParquetParser)> {
+) -> Result<(ParquetBlocks, RowsParser)> {
     let (builder, n_bytes) = open_builder(path, file, &contract.limits)?;
     let schema = Arc::clone(builder.schema());
     let roots = match_columns(&schema, contract, file)?;
@@ -58,7 +58,7 @@ pub(crate) fn open(
     #[expect(clippy::cast_precision_loss, reason = "a share for the progress bar")]
     let bytes_per_row = n_bytes as f64 / n_rows as f64;
     let blocks = ParquetBlocks { reader, file: file.to_owned(), sequence: 0, packed, bytes_per_row };
-    Ok((blocks, ParquetParser { assembler: Assembler::new(contract, file), positions }))
+    Ok((blocks, RowsParser::new(contract, file, positions)))
 }
 
 /// Returns the Arrow schema of a Parquet file.
@@ -87,7 +87,8 @@ fn malformed(file: &str, problem: &str) -> IngestError {
     IngestError::Malformed { file: file.to_owned(), format: "Parquet", problem: problem.to_owned() }
 }
 
-fn match_columns(schema: &SchemaRef, contract: &Contract, file: &str) -> Result<Vec<usize>> {
+/// Returns the position of each column of the contract.
+pub(crate) fn match_columns(schema: &SchemaRef, contract: &Contract, file: &str) -> Result<Vec<usize>> {
     let refuse = |problem: String| Err(IngestError::Columns { file: file.to_owned(), problem });
     let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     let mut roots = Vec::with_capacity(contract.columns.len());
@@ -136,7 +137,7 @@ impl BlockSource for ParquetBlocks {
     }
 }
 
-impl BlockParser for ParquetParser {
+impl BlockParser for RowsParser {
     fn parse(&self, block: &Block, work: &mut Workspace) -> Result<Parsed> {
         let mut parsed = Parsed::default();
         if let Content::Rows(batch) = &block.content {
@@ -146,7 +147,12 @@ impl BlockParser for ParquetParser {
     }
 }
 
-impl ParquetParser {
+impl RowsParser {
+    /// Reads the columns at these positions of each batch, in the order of the contract.
+    pub(crate) fn new(contract: &Arc<Contract>, file: &str, positions: Vec<usize>) -> Self {
+        Self { assembler: Assembler::new(contract, file), positions }
+    }
+
     fn parse_batch(&self, batch: &RecordBatch, work: &mut Workspace, parsed: &mut Parsed) -> Result<()> {
         let tokens = &mut work.tokens;
         tokens.clear();

@@ -60,6 +60,20 @@ pub struct Format {
     pub extra_columns: ExtraColumns,
     /// The longest field accepted, in bytes.
     pub max_field_bytes: usize,
+    /// The table of an expression matrix.
+    #[serde(skip_serializing_if = "is_default")]
+    pub part: Part,
+    /// The layer of an AnnData file whose values are read; `X` if none is named.
+    #[serde(skip_serializing_if = "is_default")]
+    pub layer: Option<String>,
+    /// True to read the values or genes of an AnnData file's `raw`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub raw: bool,
+}
+
+/// What is not set does not count for a contract's digest.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for Format {
@@ -73,6 +87,9 @@ impl Default for Format {
             encoding: Encoding::Utf8,
             extra_columns: ExtraColumns::Error,
             max_field_bytes: 1 << 20,
+            part: Part::Values,
+            layer: None,
+            raw: false,
         }
     }
 }
@@ -87,6 +104,26 @@ pub enum Kind {
     Ndjson,
     /// Apache Parquet.
     Parquet,
+    /// An expression matrix of AnnData, in HDF5.
+    H5ad,
+    /// An expression matrix of 10x Genomics, in HDF5.
+    #[serde(rename = "10x")]
+    TenX,
+    /// An expression matrix in Matrix Market, with tables of cells and genes beside it.
+    Mtx,
+}
+
+/// A table of an expression matrix.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// The values other than zero, one a row: `cell`, `gene`, `value`.
+    #[default]
+    Values,
+    /// The cells, one a row: `cell`, and what the file tells of them.
+    Cells,
+    /// The genes, one a row: `gene`, and what the file tells of them.
+    Genes,
 }
 
 /// The encoding of text.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use arrow::array::{Array, AsArray, StringArray};
+use arrow::datatypes::SchemaRef;
 
-use super::document::{ColumnDocument, Document, Format, Kind};
+use super::document::{ColumnDocument, Document, Format, Kind, Limits};
 use super::{ColumnType, Contract, check};
 use crate::assemble::{BlockParser, Parsed, Workspace};
 use crate::block::{BlockSource, Content, Cutter, Lines};
@@ -15,7 +16,7 @@ use crate::columns::{Calendar, number};
 use crate::csv::{Dialect, read_header};
 use crate::error::{IngestError, Result};
 use crate::source::Source;
-use crate::{ndjson, open, parquet_file};
+use crate::{expression, ndjson, open, parquet_file};
 
 /// Makes a contract from the beginning of a file.
 pub(super) fn infer(path: &Path, format: &Format) -> Result<Contract> {
@@ -23,12 +24,18 @@ pub(super) fn infer(path: &Path, format: &Format) -> Result<Contract> {
     let kind = format.kind.map_or_else(|| Kind::of(path, &file), Ok)?;
     let format = Format { kind: Some(kind), ..format.clone() };
     let document = match kind {
-        Kind::Parquet => from_parquet(path, &file, format)?,
+        Kind::Parquet => from_schema(parquet_file::read_schema(path, &file, &Limits::default())?, &file, format)?,
+        Kind::H5ad | Kind::TenX | Kind::Mtx => {
+            from_schema(expression::read_schema(path, &format, &Limits::default())?, &file, format)?
+        }
         Kind::Csv => csv_texts(path, &file, format)?,
         Kind::Ndjson => ndjson_texts(path, &file, format)?,
     };
     let texts = check::check(&document, "", &file)?;
-    if kind == Kind::Parquet { Ok(texts) } else { narrow(path, &file, document, texts) }
+    match kind {
+        Kind::Csv | Kind::Ndjson => narrow(path, &file, document, texts),
+        _ => Ok(texts),
+    }
 }
 
 fn column(name: &str, source: &str, column_type: ColumnType) -> toml::Spanned<ColumnDocument> {
@@ -37,9 +44,9 @@ fn column(name: &str, source: &str, column_type: ColumnType) -> toml::Spanned<Co
     toml::Spanned::new(0..0, ColumnDocument { name: name.to_owned(), source, column_type, ..ColumnDocument::default() })
 }
 
-fn from_parquet(path: &Path, file: &str, format: Format) -> Result<Document> {
+fn from_schema(schema: SchemaRef, file: &str, format: Format) -> Result<Document> {
     let mut document = Document { format, ..Document::default() };
-    for field in parquet_file::read_schema(path, file, &document.limits)?.fields() {
+    for field in schema.fields() {
         let column_type = ColumnType::from_arrow(field.data_type()).ok_or_else(|| IngestError::Columns {
             file: file.to_owned(),
             problem: format!("`{}` is of type {}, which is not read", field.name(), field.data_type()),

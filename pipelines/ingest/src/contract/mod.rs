@@ -16,7 +16,7 @@ use causeway_model::{Column, DatasetPolicy};
 use regex::Regex;
 
 pub use column_type::ColumnType;
-pub use document::{Encoding, ExtraColumns, Format, Kind, Limits};
+pub use document::{Encoding, ExtraColumns, Format, Kind, Limits, Part};
 
 use crate::error::Result;
 use document::Document;

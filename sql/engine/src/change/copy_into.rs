@@ -1,11 +1,11 @@
 //! COPY INTO: a file loaded into a table under its contract.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use causeway_ingest::{Contract, Format, Mode, Report, Request, digest, ingest};
+use causeway_ingest::{Contract, Format, Mode, Part, Report, Request, digest, ingest, left_out, matrix_files};
 use causeway_lake::{Commit, Marker};
 use causeway_model::{
     Column, DatasetPolicy, DatasetVersion, EdgeKind, EdgeSource, IngestedFile, LineageEdge, NewFile, Privilege,
@@ -62,8 +62,9 @@ impl Change<'_> {
                 })?;
                 Contract::parse(&text, contract)?
             }
-            None => Contract::infer(&path, &Format::default())?,
+            None => Contract::infer(&path, &options.format)?,
         };
+        let warnings = self.matrix_warnings(&path, &options, base_dir)?;
         if let Some(table) = contract.table().filter(|table| *table != copy.table.to_string()) {
             return Err(EngineError::new(
                 ErrorKind::Plan,
@@ -101,7 +102,7 @@ impl Change<'_> {
             depends_on: vec![format!("contract={contract_digest}")],
             target: Some(target),
             task: Task::Load(Box::new(load)),
-            warnings: Vec::new(),
+            warnings,
         })
     }
 
@@ -120,6 +121,19 @@ impl Change<'_> {
         };
         let options = copy.options.iter().map(|(name, value)| Ok((name.clone(), text(value)?)));
         Ok(Loading { table: copy.table.clone(), path: text(&copy.path)?, options: options.collect::<Result<_>>()? })
+    }
+
+    /// Checks that the tables beside a matrix may be read too, and says which of its columns are not.
+    fn matrix_warnings(&self, path: &Path, options: &Options, base_dir: &Path) -> Result<Vec<String>> {
+        for file in matrix_files(path)? {
+            self.engine.readable(&file.to_string_lossy(), base_dir)?;
+        }
+        if options.contract.is_some() {
+            return Ok(Vec::new());
+        }
+        let left_out = left_out(path, &options.format)?;
+        let named = format!("columns in an encoding that is not read are left out: {}", left_out.join(", "));
+        Ok((!left_out.is_empty()).then_some(named).into_iter().collect())
     }
 
     /// A load adds to its table, or makes it, and its quarantine.
@@ -162,11 +176,15 @@ fn refuse_new_declarations(target: &Target, declared: &DatasetPolicy) -> Result<
 struct Options {
     contract: Option<String>,
     mode: Mode,
+    format: Format,
 }
+
+/// The names of those options.
+const OPTIONS: [&str; 5] = ["contract", "mode", "part", "layer", "raw"];
 
 impl Options {
     fn read(copy: &Loading) -> Result<Self> {
-        let mut options = Self { contract: None, mode: Mode::Append };
+        let mut options = Self { contract: None, mode: Mode::Append, format: Format::default() };
         for (name, value) in &copy.options {
             match (name.as_str(), value.as_str()) {
                 ("contract", path) => options.contract = Some(path.to_owned()),
@@ -179,14 +197,35 @@ impl Options {
                         "mode of COPY INTO must be 'append', 'merge' or 'overwrite'",
                     ));
                 }
+                ("part", "values") => options.format.part = Part::Values,
+                ("part", "cells") => options.format.part = Part::Cells,
+                ("part", "genes") => options.format.part = Part::Genes,
+                ("part", _) => {
+                    return Err(EngineError::new(
+                        ErrorKind::Plan,
+                        "part of COPY INTO must be 'values', 'cells' or 'genes': the tables of an expression matrix",
+                    ));
+                }
+                ("layer", name) => options.format.layer = Some(name.to_owned()),
+                ("raw", "true" | "false") => options.format.raw = value == "true",
+                ("raw", _) => {
+                    return Err(EngineError::new(ErrorKind::Plan, "raw of COPY INTO must be 'true' or 'false'"));
+                }
                 (unknown, _) => {
                     let error = EngineError::new(ErrorKind::Plan, format!("COPY INTO has no option `{unknown}`"));
-                    return Err(match causeway_core::nearest(unknown, ["contract", "mode"]) {
+                    return Err(match causeway_core::nearest(unknown, OPTIONS) {
                         Some(nearest) => error.with_hint(format!("did you mean `{nearest}`?")),
-                        None => error.with_hint("its options are contract and mode"),
+                        None => error.with_hint(format!("its options are {}", OPTIONS.join(", "))),
                     });
                 }
             }
+        }
+        if options.contract.is_some() && options.format != Format::default() {
+            return Err(EngineError::new(
+                ErrorKind::Plan,
+                "part, layer and raw stand in the contract, if there is one",
+            )
+            .with_hint("part = \"cells\" under [format]"));
         }
         Ok(options)
     }
