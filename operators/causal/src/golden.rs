@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::ci::{Deletion, Finding, IndependenceTest as _, MinRows, Queries, Workers};
 use crate::expression::{Expression, Transform};
 use crate::fisher_z::FisherZ;
+use crate::ges::bic_gain;
 use crate::graph::Graph;
 use crate::orientation::{by_largest_p, by_sepsets};
 use crate::pc::{Fate, Rules, Skeleton, Untestable, Watch, skeleton};
@@ -61,6 +62,15 @@ fn ask(test: &FisherZ<'_>, x: usize, y: usize, set: &[usize]) -> Finding {
     let mut queries = Queries::new(set.len());
     queries.push(x, y, set);
     test.evaluate(&queries).unwrap()[0]
+}
+
+fn assert_gain(found: &Finding, n_cells: usize, expected: &Value, what: &str) {
+    for (name, penalty) in [("bic_gain_penalty1", 1.0), ("bic_gain_penalty2", 2.0)] {
+        if let Some(gain) = expected[name].as_f64() {
+            let found = bic_gain(found, n_cells, penalty);
+            assert!((found - gain).abs() <= 1e-8 * gain.abs().max(1.0), "{what} {name}: {found} is not {gain}");
+        }
+    }
 }
 
 fn assert_finding(found: &Finding, expected: &Value, what: &str) {
@@ -125,7 +135,9 @@ fn every_test_of_independence_agrees() {
             for asked in expected["ci_tests"].as_array().unwrap() {
                 let [x, y] = ["x", "y"].map(|end| usize::try_from(asked[end].as_u64().unwrap()).unwrap());
                 let set = numbers(&asked["S"]);
-                assert_finding(&ask(&test, x, y, &set), &asked[name], &format!("{case} {x} {y} {set:?} {name}"));
+                let (found, what) = (ask(&test, x, y, &set), format!("{case} {x} {y} {set:?} {name}"));
+                assert_finding(&found, &asked[name], &what);
+                assert_gain(&found, expression.n_cells(), &asked[name], &what);
                 n_tests += 1;
             }
         }

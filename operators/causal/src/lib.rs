@@ -3,6 +3,7 @@
 mod ci;
 mod expression;
 mod fisher_z;
+mod ges;
 #[cfg(test)]
 mod golden;
 mod gram;

@@ -126,6 +126,9 @@ pub(crate) struct Test {
     pub(crate) verdict: Verdict,
 }
 
+/// An edge i < j with the test shown for it: S and what was found.
+pub(crate) type ShownEdge = (usize, usize, Box<[usize]>, Finding);
+
 /// What all tests together say.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
@@ -144,7 +147,8 @@ impl Tally {
         self.by_level.iter().sum()
     }
 
-    fn add(&mut self, finding: &Finding, level: usize, limit: usize) {
+    /// Counts a test given `level` columns.
+    pub(crate) fn add(&mut self, finding: &Finding, level: usize, limit: usize) {
         self.by_level.resize(self.by_level.len().max(level + 1), 0);
         self.by_level[level] += 1;
         match finding.status {
@@ -181,11 +185,27 @@ pub(crate) struct Skeleton {
     pub(crate) tally: Tally,
     /// Every test in the order of level and pair, if asked for.
     pub(crate) tests: Vec<Test>,
-    /// True if a larger S could have been tried.
-    pub(crate) stopped_at_max_level: bool,
+    /// True if the search could have gone on: with a larger S.
+    pub(crate) stopped_early: bool,
 }
 
 impl Skeleton {
+    /// Makes the record of a graph found in another way: its edges i < j with the test shown for each.
+    pub(crate) fn of_edges(graph: &Graph, edges: Vec<ShownEdge>, tally: Tally) -> Self {
+        let n_nodes = graph.n_nodes();
+        let neighbours = (0..n_nodes).map(|node| graph.neighbours(node).to_vec()).collect();
+        let apart = Pair { fate: Fate::Separated, weakest: UNTESTED, set: Box::default(), n_untestable: 0 };
+        let mut pairs = vec![apart; n_nodes * n_nodes.saturating_sub(1) / 2];
+        for edge in graph.edges() {
+            let index = pair_index(n_nodes, edge.source.min(edge.target), edge.source.max(edge.target));
+            pairs[index].fate = Fate::Adjacent;
+        }
+        for (i, j, set, weakest) in edges {
+            pairs[pair_index(n_nodes, i, j)] = Pair { fate: Fate::Adjacent, weakest, set, n_untestable: 0 };
+        }
+        Self { neighbours, pairs, tally, tests: Vec::new(), stopped_early: false }
+    }
+
     /// Returns what is known of a pair, i < j.
     pub(crate) fn pair(&self, i: usize, j: usize) -> &Pair {
         &self.pairs[pair_index(self.neighbours.len(), i, j)]
@@ -220,14 +240,14 @@ pub(crate) fn skeleton(
         pairs: vec![unknown; n_pairs],
         tally: Tally::default(),
         tests: Vec::new(),
-        stopped_at_max_level: false,
+        stopped_early: false,
     };
     for level in 0.. {
         if found.neighbours.iter().all(|others| others.len() < level + 1) {
             break;
         }
         if level > rules.max_level {
-            found.stopped_at_max_level = true;
+            found.stopped_early = true;
             break;
         }
         Level { level, test, rules, watch }.run(&mut found)?;

@@ -77,6 +77,29 @@ pub(crate) const METHOD: Parameter = Parameter {
     meaning: "the search: PC in its form that does not depend on the order of genes",
 };
 
+/// The method, for what works with both searches.
+pub(crate) const METHODS: Parameter = Parameter {
+    kind: ParameterKind::Choice(&["pc", "ges"]),
+    meaning: "the search: PC in its form that does not depend on the order of genes, or greedy equivalence search",
+    ..METHOD
+};
+
+pub(crate) const PENALTY: Parameter = Parameter {
+    name: "penalty",
+    kind: ParameterKind::Float { min: 0.0, max: f64::INFINITY, open: true },
+    default: Some("NULL"),
+    unit: "",
+    meaning: "with 'ges': an edge must gain ln(n) / penalty; 2 is the usual BIC; 1 if NULL, as published",
+};
+
+pub(crate) const BUDGET: Parameter = Parameter {
+    name: "budget",
+    kind: ParameterKind::Integer { min: 1, max: i64::MAX },
+    default: Some("NULL"),
+    unit: "moves",
+    meaning: "with 'ges': insertions, and deletions, made at most; no limit if NULL",
+};
+
 pub(crate) const DELETION: Parameter = Parameter {
     name: "deletion",
     kind: ParameterKind::Choice(&["cond", "all", "none"]),

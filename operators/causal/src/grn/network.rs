@@ -4,10 +4,11 @@ use causeway_core::{Report, Result, RunContext};
 use serde_json::{Value, json};
 
 use super::cells::Cells;
-use super::options::{SearchOptions, TestKind};
+use super::options::{Method, SearchOptions, TestKind};
 use crate::ci::{Deletion, IndependenceTest, MinRows, Workers};
 use crate::expression::Expression;
 use crate::fisher_z::FisherZ;
+use crate::ges;
 use crate::graph::Graph;
 use crate::orientation::{Orientation, by_largest_p, by_sepsets};
 use crate::pc::{Fate, Skeleton, Test, Watch, skeleton};
@@ -41,30 +42,24 @@ pub(crate) fn independence_test<'a>(
     }
 }
 
-/// Finds the skeleton alone, reporting the share of work done to `progress`.
-pub(crate) fn find_skeleton(
-    expression: &Expression,
-    test: &dyn IndependenceTest,
-    options: &SearchOptions,
-    keep_tests: bool,
-    context: &RunContext,
-    progress: &dyn Fn(f64),
-) -> Result<Skeleton> {
-    let watch = watch(options, keep_tests, context, progress);
-    skeleton(expression.n_genes(), test, &options.rules, &watch)
-}
-
 /// Finds the network.
 pub(crate) fn find_network(
-    cells: &Cells,
+    expression: &Expression,
     options: &SearchOptions,
     keep_tests: bool,
     context: &RunContext,
     progress: &dyn Fn(f64),
 ) -> Result<Network> {
-    let test = independence_test(&cells.expression, options, context)?;
-    let skeleton = find_skeleton(&cells.expression, test.as_ref(), options, keep_tests, context, progress)?;
+    let test = independence_test(expression, options, context)?;
     let watch = watch(options, keep_tests, context, progress);
+    if let Method::Greedy(greed) = options.method {
+        let (n_genes, n_cells) = (expression.n_genes(), expression.n_cells());
+        let found = ges::search(n_genes, n_cells, test.as_ref(), &options.rules, greed, &watch)?;
+        let mut skeleton = Skeleton::of_edges(&found.graph, found.edges, found.tally);
+        skeleton.stopped_early = found.budget_spent;
+        return Ok(Network { skeleton, graph: found.graph, orientation_tests: Vec::new() });
+    }
+    let skeleton = skeleton(expression.n_genes(), test.as_ref(), &options.rules, &watch)?;
     let (graph, orientation_tests) = match options.orientation {
         Orientation::Sepset => (by_sepsets(&skeleton), Vec::new()),
         Orientation::MaxP => by_largest_p(&skeleton, test.as_ref(), &options.rules, &watch)?,
@@ -102,6 +97,7 @@ pub(crate) fn report(cells: &Cells, options: &SearchOptions, network: &Network) 
         ("n_genes", cells.genes.len().into()),
         ("n_genes_all_zero", constant.into()),
         ("zero_share", cells.expression.zero_share().into()),
+        ("method", options.method.as_str().into()),
         ("deletion", options.deletion.as_str().into()),
         ("test", options.test.as_str().into()),
         ("orientation", options.orientation.as_str().into()),
@@ -139,8 +135,11 @@ fn warnings(cells: &Cells, options: &SearchOptions, skeleton: &Skeleton) -> Vec<
             "zeros of the genes conditioned on were kept: a dropped value does not block a path, so expect too many edges"
         ));
     }
-    if skeleton.stopped_at_max_level {
-        warnings.push(json!("larger sets S than max_level could be tried: some edges may be indirect"));
+    if skeleton.stopped_early {
+        warnings.push(match options.method {
+            Method::Pc => json!("larger sets S than max_level could be tried: some edges may be indirect"),
+            Method::Greedy(_) => json!("the budget ended the search before no move gained"),
+        });
     }
     warnings
 }

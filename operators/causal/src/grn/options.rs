@@ -4,12 +4,14 @@ use causeway_core::{Literals, OperatorError, Result, Spec};
 
 use crate::ci::{Deletion, MinRows};
 use crate::expression::Transform;
+use crate::ges::Greed;
 use crate::orientation::Orientation;
 use crate::pc::{Rules, Untestable};
 
 /// Checked options.
 #[derive(Debug, Clone)]
 pub(crate) struct SearchOptions {
+    pub(crate) method: Method,
     pub(crate) deletion: Deletion,
     pub(crate) test: TestKind,
     pub(crate) min_rows: MinRows,
@@ -17,6 +19,46 @@ pub(crate) struct SearchOptions {
     pub(crate) transform: Transform,
     pub(crate) allow_negative: bool,
     pub(crate) orientation: Orientation,
+}
+
+/// How the network is searched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Method {
+    /// The PC algorithm.
+    Pc,
+    /// Greedy equivalence search.
+    Greedy(Greed),
+}
+
+impl Method {
+    /// Returns the word that the option takes.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Pc => "pc",
+            Self::Greedy(_) => "ges",
+        }
+    }
+
+    fn from_literals(spec: &'static Spec, literals: &Literals) -> Result<Self> {
+        let (penalty, budget) = (literals.float("penalty"), literals.integer("budget"));
+        if literals.text("method") == Some("ges") {
+            for (name, word) in [("orientation", "max_p"), ("pairs", "all")] {
+                if literals.text(name) == Some(word) {
+                    return Err(refused(spec, name, "left out with method => 'ges'", format!("'{word}'")));
+                }
+            }
+            let budget = budget.and_then(|budget| usize::try_from(budget).ok()).unwrap_or(usize::MAX);
+            return Ok(Self::Greedy(Greed { penalty: penalty.unwrap_or(1.0), budget }));
+        }
+        for (name, value) in
+            [("penalty", penalty.map(|value| value.to_string())), ("budget", budget.map(|value| value.to_string()))]
+        {
+            if let Some(value) = value {
+                return Err(refused(spec, name, "left out unless method => 'ges'", value));
+            }
+        }
+        Ok(Self::Pc)
+    }
 }
 
 /// Which test of conditional independence is used.
@@ -40,6 +82,7 @@ impl SearchOptions {
     pub(crate) fn from_literals(spec: &'static Spec, literals: &Literals) -> Result<Self> {
         let word = |name: &'static str| literals.text(name).unwrap_or_default();
         let options = Self {
+            method: Method::from_literals(spec, literals)?,
             deletion: match word("deletion") {
                 "all" => Deletion::All,
                 "none" => Deletion::None,
@@ -63,12 +106,8 @@ impl SearchOptions {
             orientation: if word("orientation") == "max_p" { Orientation::MaxP } else { Orientation::Sepset },
         };
         if options.allow_negative && options.transform == Transform::Log1p {
-            return Err(OperatorError::Parameter {
-                operator: spec.name,
-                name: "negative".to_owned(),
-                range: "'refuse' with transform => 'log1p', which has no value for them".to_owned(),
-                value: "'allow'".to_owned(),
-            });
+            let range = "'refuse' with transform => 'log1p', which has no value for them";
+            return Err(refused(spec, "negative", range, "'allow'".to_owned()));
         }
         Ok(options)
     }
@@ -78,6 +117,10 @@ impl SearchOptions {
 pub(crate) fn whole(spec: &'static Spec, literals: &Literals, name: &'static str) -> Result<usize> {
     let value = literals.integer(name).and_then(|value| usize::try_from(value).ok());
     value.ok_or_else(|| unchecked(spec, name))
+}
+
+fn refused(spec: &'static Spec, name: &str, range: &str, value: String) -> OperatorError {
+    OperatorError::Parameter { operator: spec.name, name: name.to_owned(), range: range.to_owned(), value }
 }
 
 fn unchecked(spec: &'static Spec, name: &str) -> OperatorError {

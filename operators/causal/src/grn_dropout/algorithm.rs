@@ -7,8 +7,9 @@ use rand_chacha::ChaCha20Rng;
 use crate::ci::Status;
 use crate::expression::Expression;
 use crate::graph::Mark;
-use crate::grn::network::{Network, find_skeleton, independence_test};
+use crate::grn::network::{Network, find_network};
 use crate::grn::options::SearchOptions;
+use crate::orientation::Orientation;
 use crate::pc::{Fate, Pair};
 
 /// A pair of genes in the result.
@@ -65,14 +66,14 @@ pub(super) fn frequencies(
     let n_genes = expression.n_genes();
     let mut n_joined = vec![0_u32; n_genes * (n_genes - 1) / 2];
     context.grow_memory(expression.bytes() / 2)?;
+    let options = &SearchOptions { orientation: Orientation::Sepset, ..options.clone() }; // directions are not counted
     for number in 0..n_searches {
         context.check_cancelled()?;
         let half = expression.of_cells(&random_half(expression.n_cells(), rng));
-        let test = independence_test(&half, options, context)?;
         let share = 1.0 / (n_searches as f64 + 1.0);
         let progress = |done: f64| context.progress(share * (number as f64 + 1.0 + done));
-        let skeleton = find_skeleton(&half, test.as_ref(), options, false, context, &progress)?;
-        for (joined, (_, _, pair)) in n_joined.iter_mut().zip(skeleton.pairs()) {
+        let network = find_network(&half, options, false, context, &progress)?;
+        for (joined, (_, _, pair)) in n_joined.iter_mut().zip(network.skeleton.pairs()) {
             *joined += u32::from(pair.fate == Fate::Adjacent);
         }
     }

@@ -299,3 +299,43 @@ fn warnings_name_tests_on_many_cells_and_zeros_that_were_kept() {
     assert!(warnings(&[("deletion", text("none"))])[0].contains("zeros of the genes conditioned on were kept"));
     assert!(warnings(&[("max_level", Literal::Integer(0))])[0].contains("max_level"));
 }
+
+#[test]
+fn greedy_search_finds_the_graph_of_latent_values() {
+    // without dropout, on normal values, the gains are those of the BIC: weak edges alone may be missed
+    for (case, most_wrong) in [("case01", 0), ("case03", 3)] {
+        let (expected, cells) = (expected(case), wide(&columns(case, "latent").unwrap()));
+        let options = [("method", text("ges")), ("deletion", text("none")), ("negative", text("allow"))];
+        let found = edges(&run(&Factory, &options, &cells));
+        let truth = expected_edges(&expected["true_cpdag"]);
+        let pair =
+            |edge: &(String, String, String)| (edge.0.clone().min(edge.1.clone()), edge.0.clone().max(edge.1.clone()));
+        let unmatched = |a: &[(String, String, String)], b: &[(String, String, String)]| {
+            a.iter().filter(|edge| !b.iter().any(|other| pair(other) == pair(edge))).count()
+        };
+        let wrong = unmatched(&found, &truth) + unmatched(&truth, &found);
+        assert!(wrong <= most_wrong, "{case}: {wrong} pairs differ");
+    }
+}
+
+#[test]
+fn greedy_search_directs_a_collider_and_keeps_its_budget() {
+    let found = run(&Factory, &[("method", text("ges"))], &collider(400));
+    let edge = |source: &str, target: &str| (source.to_owned(), target.to_owned(), "->".to_owned());
+    assert_eq!(edges(&found), [edge("a", "c"), edge("b", "c")]);
+    assert_eq!(texts(&found, "sepset"), ["b", "a"]);
+    let options = [("method", text("ges")), ("budget", Literal::Integer(1)), ("stability", Literal::Integer(2))];
+    let output = call_on(&Factory, &options, vec![collider(400)], 2).unwrap();
+    assert_eq!(output.report["n_edges"], 1);
+    assert!(output.report["warnings"][0].as_str().unwrap().contains("budget"));
+}
+
+#[test]
+fn options_of_the_other_search_are_refused() {
+    let cells = collider(50);
+    let refused = |options: &[(&str, Literal)]| refusal(&Factory, options, &cells);
+    assert!(refused(&[("penalty", Literal::Float(2.0))]).contains("left out unless method => 'ges'"));
+    assert!(refused(&[("budget", Literal::Integer(2))]).contains("left out unless method => 'ges'"));
+    assert!(refused(&[("method", text("ges")), ("pairs", text("all"))]).contains("left out with method => 'ges'"));
+    assert!(refused(&[("method", text("ges")), ("orientation", text("max_p"))]).contains("left out with"));
+}

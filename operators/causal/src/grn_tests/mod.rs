@@ -154,7 +154,7 @@ impl Operator for Bound {
     fn run(&self, inputs: Vec<Relation>, context: &mut RunContext) -> Result<Output> {
         let context = &*context;
         let cells = read(SPEC.name, &self.layout, &self.search, inputs, context)?;
-        let network = find_network(&cells, &self.search, true, context, &|done| context.progress(done))?;
+        let network = find_network(&cells.expression, &self.search, true, context, &|done| context.progress(done))?;
         let of_skeleton = network.skeleton.tests.iter().map(|test| ("skeleton", test));
         let of_orientation = network.orientation_tests.iter().map(|test| ("orientation", test));
         let tests: Vec<(&str, &Test)> = of_skeleton.chain(of_orientation).collect();

@@ -190,7 +190,7 @@ impl Operator for Bound {
         let context = &*context;
         let GrnValidate { search, given } = &self.params;
         let cells = read(SPEC.name, &self.layout, search, inputs, context)?;
-        let network = find_network(&cells, search, false, context, &|done| context.progress(0.7 * done))?;
+        let network = find_network(&cells.expression, search, false, context, &|done| context.progress(0.7 * done))?;
         let checks = checks(&cells.expression, &network.skeleton, search, *given, context)?;
         let p_values: Vec<f64> = checks.iter().map(Check::p_value).collect();
         let q_values = false_discovery_rates(&p_values);
