@@ -174,10 +174,8 @@ impl Scratch {
         self.deviations.clear();
         self.constant.clear();
         for (position, gene) in genes.enumerate() {
-            let start = position * n_rows;
-            self.values.resize(start + n_rows, 0.0);
-            let column = &mut self.values[start..];
-            gather_centred(expression.column(gene), &self.rows, column);
+            gather_centred(expression.column(gene), &self.rows, &mut self.values);
+            let column = &self.values[position * n_rows..];
             let deviation = dot(column, column).sqrt();
             self.deviations.push(deviation);
             let constant = is_constant(deviation, expression.largest(gene), n_rows)

@@ -22,23 +22,11 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     Arch::new().dispatch(Dot { a, b })
 }
 
-/// Copies the chosen rows of a column to `out`, less their mean.
-pub(crate) fn gather_centred(column: &[f64], rows: &[u32], out: &mut [f64]) {
-    let mut sums = [0.0; 4];
-    let (row_blocks, row_rest) = rows.as_chunks::<4>();
-    let (out_blocks, out_rest) = out.as_chunks_mut::<4>();
-    for (rows, out) in row_blocks.iter().zip(out_blocks.iter_mut()) {
-        for ((row, out), sum) in rows.iter().zip(out).zip(&mut sums) {
-            *out = column[*row as usize];
-            *sum += *out;
-        }
-    }
-    for (row, out) in row_rest.iter().zip(out_rest.iter_mut()) {
-        *out = column[*row as usize];
-        sums[0] += *out;
-    }
-    let mean = sums.iter().sum::<f64>() / rows.len() as f64;
-    out.iter_mut().for_each(|value| *value -= mean);
+/// Adds the chosen rows of a column to the end of `out`, less their mean.
+pub(crate) fn gather_centred(column: &[f64], rows: &[u32], out: &mut Vec<f64>) {
+    let start = out.len();
+    out.extend(rows.iter().map(|row| column[*row as usize]));
+    Arch::new().dispatch(Centre { values: &mut out[start..] });
 }
 
 /// Adds the products of two panels (rows of `BLOCK` columns each) to a tile.
@@ -72,6 +60,26 @@ impl WithSimd for Dot<'_> {
     }
 }
 
+struct Centre<'a> {
+    values: &'a mut [f64],
+}
+
+impl WithSimd for Centre<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        let mut sums = [0.0; LANES];
+        let (blocks, rest) = self.values.as_chunks::<LANES>();
+        for block in blocks {
+            sums.iter_mut().zip(block).for_each(|(sum, value)| *sum += value);
+        }
+        let total = sums.iter().sum::<f64>() + rest.iter().sum::<f64>();
+        let mean = total / self.values.len() as f64;
+        self.values.iter_mut().for_each(|value| *value -= mean);
+    }
+}
+
 struct AddProducts<'a> {
     left: &'a [[f64; BLOCK]],
     right: &'a [[f64; BLOCK]],
@@ -82,18 +90,34 @@ impl WithSimd for AddProducts<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
+        match BLOCK / S::F64_LANES {
+            1 => self.add::<S, 1>(simd),
+            2 => self.add::<S, 2>(simd),
+            4 => self.add::<S, 4>(simd),
+            _ => self.add::<S, BLOCK>(simd),
+        }
+    }
+}
+
+impl AddProducts<'_> {
+    /// `VECTORS` registers hold a row of a block.
+    #[inline(always)]
+    fn add<S: Simd, const VECTORS: usize>(self, simd: S) {
         for first in [0, HALF] {
-            let mut sums = [[0.0; BLOCK]; HALF];
+            let mut sums = [[simd.splat_f64s(0.0); VECTORS]; HALF];
             for (left, right) in self.left.iter().zip(self.right) {
+                let (right, _) = S::as_simd_f64s(right);
                 for (sums, left) in sums.iter_mut().zip(&left[first..first + HALF]) {
+                    let left = simd.splat_f64s(*left);
                     for (sum, right) in sums.iter_mut().zip(right) {
-                        *sum += left * right;
+                        *sum = simd.add_f64s(*sum, simd.mul_f64s(left, *right));
                     }
                 }
             }
             for (sums, tile) in sums.iter().zip(&mut self.tile[first..]) {
-                sums.iter().zip(tile).for_each(|(sum, total)| *total += sum);
+                let (tile, _) = S::as_mut_simd_f64s(tile);
+                sums.iter().zip(tile).for_each(|(sum, total)| *total = simd.add_f64s(*total, *sum));
             }
         }
     }
@@ -117,7 +141,7 @@ mod tests {
     #[test]
     fn gathered_rows_have_mean_zero() {
         let column: Vec<f64> = (0..20).map(|row| f64::from(row * row)).collect();
-        let mut out = vec![0.0; 5];
+        let mut out = Vec::new();
         gather_centred(&column, &[0, 2, 4, 6, 8], &mut out);
         assert_eq!(out, [-24.0, -20.0, -8.0, 12.0, 40.0]);
     }

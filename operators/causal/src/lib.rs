@@ -1,4 +1,22 @@
 //! Which variable acts on which? Graphs learned from rows, and effects along them.
+//!
+//! | operator | answers |
+//! |---|---|
+//! | [`grn_dropout`] | which genes depend on each other whatever else is held fixed, when many values are lost to dropout |
+//! | [`grn_tests`] | by which tests a network came about |
+//! | [`grn_validate`] | whether dropout depends on the gene's own value alone, as the method assumes |
+//!
+//! ```text
+//! cells --zeros as bits--> tests of independence, each on its own cells --PC or greedy search--> skeleton
+//!       --colliders, Meek's rules--> CPDAG --> Arrow
+//! ```
+//!
+//! ```
+//! let names: Vec<&str> = causeway_causal::OPERATORS.iter().map(|operator| operator.spec().name).collect();
+//! assert!(names.contains(&"grn_dropout"));
+//! ```
+//!
+//! Where to look next: [`grn_dropout`] shows a whole call; `causeway_core::Spec` explains the tables.
 
 mod ci;
 mod expression;

@@ -21,7 +21,7 @@ use crate::graph::Graph;
 const ROUND_TESTS: usize = 1 << 18;
 
 /// Tests a pair asks in its first round of a level; doubled in each further round.
-const FIRST_ASKED: usize = 4;
+const FIRST_ASKED: usize = 16;
 
 /// What a test that could not be run says about the pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
