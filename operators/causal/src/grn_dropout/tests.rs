@@ -305,21 +305,29 @@ fn warnings_name_tests_on_many_cells_and_zeros_that_were_kept() {
     assert!(warnings(&[("max_level", Literal::Integer(0))])[0].contains("max_level"));
 }
 
+/// Seven of eight graphs are the same; in the eighth the published code keeps one edge more.
 #[test]
-fn greedy_search_finds_the_graph_of_latent_values() {
-    // without dropout, on normal values, the gains are those of the BIC: weak edges alone may be missed
-    for (case, most_wrong) in [("case01", 0), ("case03", 3)] {
-        let (expected, cells) = (expected(case), wide(&columns(case, "latent").unwrap()));
-        let options = [("method", text("ges")), ("deletion", text("none")), ("negative", text("allow"))];
-        let found = edges(&run(&Factory, &options, &cells));
-        let truth = expected_edges(&expected["true_cpdag"]);
-        let pair =
-            |edge: &(String, String, String)| (edge.0.clone().min(edge.1.clone()), edge.0.clone().max(edge.1.clone()));
-        let unmatched = |a: &[(String, String, String)], b: &[(String, String, String)]| {
-            a.iter().filter(|edge| !b.iter().any(|other| pair(other) == pair(edge))).count()
-        };
-        let wrong = unmatched(&found, &truth) + unmatched(&truth, &found);
-        assert!(wrong <= most_wrong, "{case}: {wrong} pairs differ");
+fn greedy_search_finds_the_graphs_of_the_published_code() {
+    let published_graphs = expected("ges");
+    let undirected_in_order = |(source, target, mark): (String, String, String)| {
+        if mark == "--" && source > target { (target, source, mark) } else { (source, target, mark) }
+    };
+    for (case, graphs) in published_graphs.as_object().unwrap() {
+        let cells = wide(&columns(case, "observed").unwrap());
+        for (deletion, search) in [("none", "full"), ("cond", "cond")] {
+            let options = [published(), vec![("method", text("ges")), ("deletion", text(deletion))]].concat();
+            let mut found = edges(&run(&Factory, &options, &cells));
+            let mut expected: Vec<_> = expected_edges(&graphs[search]).into_iter().map(undirected_in_order).collect();
+            if case == "case04" && search == "cond" {
+                assert_eq!((found.len(), expected.len()), (20, 21));
+                let common = found.iter().filter(|edge| expected.contains(edge)).count();
+                assert_eq!(common, 20);
+                continue;
+            }
+            found.sort();
+            expected.sort();
+            assert_eq!(found, expected, "{case} {search}");
+        }
     }
 }
 
