@@ -90,8 +90,8 @@ def main():
         assert one["edges"] == two["edges"]
         lines.append(f"{p} genes, {n} cells: {one['cpu_s']:.4f} s, causal-learn {seconds:.2f} s, ratio {seconds / one['cpu_s']:.0f}; {one['n_tests']} tests; "
                      f"wall {one['wall_s']:.4f} s and {two['wall_s']:.4f} s ({one['wall_s'] / two['wall_s']:.2f} times)")
+        print(lines[-1], flush=True)
     text = "\n".join(lines) + "\n"
-    print(text)
     if len(sys.argv) > 1:
         open(sys.argv[1], "w").write(text)
 

@@ -1,6 +1,7 @@
 //! Cells by genes, with the places of the zeros.
 
 use causeway_core::{OperatorError, Result};
+use rayon::prelude::*;
 
 /// Rows a bit mask keeps in one word.
 const WORD_ROWS: usize = 64;
@@ -26,19 +27,19 @@ pub(crate) struct Expression {
 }
 
 impl Expression {
-    /// Takes finite columns of one length, finds the zeros and changes the scale.
+    /// Takes finite columns of one length, finds the zeros and changes the scale, on the current thread pool.
     pub(crate) fn new(operator: &'static str, columns: Vec<Vec<f64>>, transform: Transform) -> Result<Self> {
         let n_cells = columns.first().map_or(0, Vec::len);
         if u32::try_from(n_cells).is_err() {
             let problem = format!("{n_cells} cells are more than the {} this operator can number", u32::MAX);
             return Err(OperatorError::Data { operator, problem });
         }
-        let nonzero = columns.iter().map(|column| nonzero_mask(column)).collect();
+        let nonzero = columns.par_iter().map(|column| nonzero_mask(column)).collect();
         let mut columns = columns;
         if transform == Transform::Log1p {
-            columns.iter_mut().flatten().for_each(|value| *value = value.ln_1p());
+            columns.par_iter_mut().flatten().for_each(|value| *value = value.ln_1p());
         }
-        let largest = columns.iter().map(|column| largest(column)).collect();
+        let largest = columns.par_iter().map(|column| largest(column)).collect();
         Ok(Self { n_cells, columns, nonzero, largest })
     }
 

@@ -36,6 +36,7 @@ impl Gram {
             .step_by(TASK_BLOCKS)
             .collect::<Vec<usize>>()
             .into_par_iter()
+            .with_max_len(1) // the first stripes are the longest: idle threads take the others one by one
             .map(|first| stripe(&blocks, first..(first + TASK_BLOCKS).min(blocks.len()), cancel))
             .collect::<Result<_>>()?;
         let mut products = vec![0.0; n_genes * n_genes];

@@ -6,6 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringAr
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use causeway_core::{BoundColumn, OperatorError, Relation, Result, Roles, RunContext};
+use rayon::prelude::*;
 
 use super::options::SearchOptions;
 use crate::expression::Expression;
@@ -91,7 +92,7 @@ pub(crate) fn read(
     };
     faults.into_result(operator, options.allow_negative)?;
     refuse_fewer_than_two(operator, genes.len(), "genes")?;
-    let expression = Expression::new(operator, columns, options.transform)?;
+    let expression = context.pool().install(|| Expression::new(operator, columns, options.transform))?;
     context.grow_memory(expression.bytes() / 64)?; // the masks
     context.progress(0.05);
     Ok(Cells { genes, expression })
@@ -116,11 +117,15 @@ fn read_wide(
     for mut relation in inputs {
         while let Some(batch) = relation.next_batch(context)? {
             context.grow_memory(batch.num_rows() * columns.len() * size_of::<f64>())?;
-            for ((index, gene), values) in columns.iter().zip(genes).zip(&mut values) {
+            let read = |((values, index), gene): ((&mut Vec<f64>, &usize), &String)| {
                 let column = to_doubles(batch.column(*index))?;
+                let mut faults = Faults::default();
                 faults.check(&column, |_| gene.as_str());
                 values.extend_from_slice(column.values());
-            }
+                Ok(faults)
+            };
+            let of_genes = || values.par_iter_mut().zip(columns).zip(genes).map(read).collect::<Result<Vec<_>>>();
+            context.pool().install(of_genes)?.into_iter().for_each(|found| faults.merge(found));
         }
     }
     Ok(values)
@@ -212,6 +217,24 @@ impl Faults {
             *n_values += 1;
             if gene(row) < least.as_str() {
                 gene(row).clone_into(least);
+            }
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.n_keys_null += other.n_keys_null;
+        self.n_twice += other.n_twice;
+        let pairs = [
+            (&mut self.null, other.null),
+            (&mut self.not_finite, other.not_finite),
+            (&mut self.negative, other.negative),
+        ];
+        for (mine, other) in pairs {
+            let Some((n_values, gene)) = other else { continue };
+            let (total, least) = mine.get_or_insert_with(|| (0, gene.clone()));
+            *total += n_values;
+            if gene < *least {
+                *least = gene;
             }
         }
     }
