@@ -120,7 +120,7 @@ fn read_wide(
             let read = |((values, index), gene): ((&mut Vec<f64>, &usize), &String)| {
                 let column = to_doubles(batch.column(*index))?;
                 let mut faults = Faults::default();
-                faults.check(&column, |_| gene.as_str());
+                faults.check(&column, gene);
                 values.extend_from_slice(column.values());
                 Ok(faults)
             };
@@ -151,7 +151,7 @@ impl Entries {
         let (cells, genes) = (cells.as_string::<i32>(), genes.as_string::<i32>());
         let values = to_doubles(batch.column(value))?;
         faults.n_keys_null += cells.null_count() + genes.null_count();
-        faults.check(&values, |row| if genes.is_null(row) { "" } else { genes.value(row) });
+        faults.check(&values, "");
         for (row, value) in values.values().iter().enumerate() {
             let gene = number(&mut self.genes, genes, row);
             let cell = number(&mut self.cells, cells, row);
@@ -202,22 +202,19 @@ struct Faults {
 }
 
 impl Faults {
-    fn check<'a>(&mut self, values: &Float64Array, gene: impl Fn(usize) -> &'a str) {
+    /// Counts the values that cannot be used; the gene is "" if its name is itself a value of a row.
+    fn check(&mut self, values: &Float64Array, gene: &str) {
         if values.null_count() == 0 && values.values().iter().all(|value| (0.0..=f64::MAX).contains(value)) {
             return;
         }
-        for (row, value) in values.iter().enumerate() {
+        for value in values {
             let fault = match value {
                 None => &mut self.null,
                 Some(value) if !value.is_finite() => &mut self.not_finite,
                 Some(value) if value < 0.0 => &mut self.negative,
                 Some(_) => continue,
             };
-            let (n_values, least) = fault.get_or_insert_with(|| (0, gene(row).to_owned()));
-            *n_values += 1;
-            if gene(row) < least.as_str() {
-                gene(row).clone_into(least);
-            }
+            fault.get_or_insert_with(|| (0, gene.to_owned())).0 += 1;
         }
     }
 
@@ -243,7 +240,8 @@ impl Faults {
         let mut found = Vec::new();
         let mut add = |fault: &Option<(usize, String)>, what: &str, remedy: &str| {
             if let Some((n_values, gene)) = fault {
-                found.push(format!("{n_values} values are {what} (gene `{gene}` has some): {remedy}"));
+                let example = if gene.is_empty() { String::new() } else { format!(" (gene `{gene}` has some)") };
+                found.push(format!("{n_values} values are {what}{example}: {remedy}"));
             }
         };
         add(

@@ -174,6 +174,9 @@ fn long_input_gives_the_network_of_the_same_wide_input() {
     }
     long.push(long[0]);
     assert!(refusal(&Factory, &[], &of_long(&long)).contains("1 rows repeat a cell and gene"));
+    long[0].2 = -1.0;
+    let message = refusal(&Factory, &[], &of_long(&long));
+    assert!(message.contains("1 values are negative: ") && !message.contains("`c`"), "{message}");
 }
 
 #[test]
