@@ -6,7 +6,7 @@ target=${CARGO_TARGET_DIR:-target}
 results=tests/bench/results
 
 python3 -m venv "$target/bench-venv"
-"$target/bench-venv/bin/pip" install --quiet lifelines==0.30.3 duckdb
+"$target/bench-venv/bin/pip" install --quiet lifelines==0.30.3 duckdb causal-learn==0.1.4.8
 python=$target/bench-venv/bin/python
 
 cargo build --release -p causeway --bin causeway
@@ -14,6 +14,8 @@ cargo build --release -p causeway --bin causeway
 cargo build --release -p causeway-survival --example time_kaplan_meier
 "$python" tests/bench/whole_process.py "$target/release/causeway" "$results/whole_process.txt"
 "$python" tests/bench/survival_vs_lifelines.py "$results/survival_vs_lifelines.txt"
+cargo build --release -p causeway-causal --example time_grn
+"$python" tests/bench/grn_vs_causal_learn.py "$results/grn_vs_causal_learn.txt"
 cargo bench -p causeway --bench front_door -- "$results/front_door.txt"
 cargo bench -p causeway-survival
 cargo bench -p causeway-audit

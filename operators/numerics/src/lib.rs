@@ -24,5 +24,5 @@ mod normal;
 mod quadratic;
 
 pub use chi_square::chi_square_sf;
-pub use normal::{normal_cdf, normal_quantile, normal_sf};
+pub use normal::{ln_normal_two_sided, normal_cdf, normal_quantile, normal_sf, normal_two_sided};
 pub use quadratic::{Covariance, QuadraticForm};

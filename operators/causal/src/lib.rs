@@ -1,0 +1,43 @@
+//! Which variable acts on which? Graphs learned from rows, and effects along them.
+//!
+//! | operator | answers |
+//! |---|---|
+//! | [`grn_dropout`] | which genes depend on each other whatever else is held fixed, when many values are lost to dropout |
+//! | [`grn_tests`] | by which tests a network came about |
+//! | [`grn_validate`] | whether dropout depends on the gene's own value alone, as the method assumes |
+//!
+//! ```text
+//! cells --zeros as bits--> tests of independence, each on its own cells --PC or greedy search--> skeleton
+//!       --colliders, Meek's rules--> CPDAG --> Arrow
+//! ```
+//!
+//! ```
+//! let names: Vec<&str> = causeway_causal::OPERATORS.iter().map(|operator| operator.spec().name).collect();
+//! assert!(names.contains(&"grn_dropout"));
+//! ```
+//!
+//! Where to look next: [`grn_dropout`] shows a whole call; `causeway_core::Spec` explains the tables.
+
+mod ci;
+mod expression;
+mod fisher_z;
+mod ges;
+#[cfg(test)]
+mod golden;
+mod gram;
+mod graph;
+mod grn;
+pub mod grn_dropout;
+pub mod grn_tests;
+pub mod grn_validate;
+mod kernels;
+mod orientation;
+mod partial;
+mod pc;
+#[cfg(test)]
+mod testing;
+
+use causeway_core::OperatorFactory;
+
+/// Every operator of this family, in the order the docs list them.
+pub const OPERATORS: &[&dyn OperatorFactory] = &[&grn_dropout::Factory, &grn_tests::Factory, &grn_validate::Factory];
