@@ -27,6 +27,14 @@ impl Cancel {
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// Returns an error once the run was asked to stop.
+    ///
+    /// # Errors
+    /// [`OperatorError::Cancelled`].
+    pub fn check(&self) -> Result<()> {
+        if self.is_cancelled() { Err(OperatorError::Cancelled) } else { Ok(()) }
+    }
 }
 
 /// A source of cryptographic noise for privacy mechanisms. Never seeded, never recorded.
@@ -170,7 +178,12 @@ impl RunContext {
     /// # Errors
     /// [`OperatorError::Cancelled`].
     pub fn check_cancelled(&self) -> Result<()> {
-        if self.cancel.is_cancelled() { Err(OperatorError::Cancelled) } else { Ok(()) }
+        self.cancel.check()
+    }
+
+    /// Returns the flag that stops the run, for work on other threads.
+    pub fn cancel_flag(&self) -> Cancel {
+        self.cancel.clone()
     }
 
     /// Charges the query's memory budget for a working set that lives until the run ends.

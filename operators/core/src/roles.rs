@@ -36,7 +36,7 @@ impl Roles {
     /// # Errors
     /// [`OperatorError::Column`] if a column is missing, [`OperatorError::ColumnType`] if it has a
     /// type the role does not take, [`OperatorError::Missing`] if a required role that has no default
-    /// column is not named.
+    /// column is not named, or no number column is left for a role of numbers.
     pub fn resolve(spec: &'static Spec, literals: &Literals, inputs: &[SchemaRef]) -> Result<Self> {
         let mut columns = Vec::new();
         for (input, (input_spec, schema)) in spec.inputs.iter().zip(inputs).enumerate() {
@@ -44,6 +44,9 @@ impl Roles {
                 let mut names = literals.texts(role.role);
                 if names.is_empty() && !role.several && (role.required || schema.index_of(role.role).is_ok()) {
                     names.push(role.role);
+                }
+                if names.is_empty() && role.several && role.kind == ColumnType::Number {
+                    continue;
                 }
                 if names.is_empty() && role.required {
                     return Err(OperatorError::Missing {
@@ -62,6 +65,13 @@ impl Roles {
                         name: field.name().clone(),
                         data_type: field.data_type().clone(),
                     });
+                }
+            }
+        }
+        for (input, (input_spec, schema)) in spec.inputs.iter().zip(inputs).enumerate() {
+            for role in input_spec.columns {
+                if role.several && role.kind == ColumnType::Number && literals.texts(role.role).is_empty() {
+                    add_numbers_left(spec, input, role, schema, &mut columns)?;
                 }
             }
         }
@@ -153,6 +163,38 @@ impl Roles {
         let masking = matches!(self.spec.privacy, PrivacyClaim::Private(_));
         ColumnOrigin { input: bound.input, column: bound.name.clone(), kind, masking }
     }
+}
+
+/// Gives the role every number column of the relation that plays no other.
+fn add_numbers_left(
+    spec: &'static Spec,
+    input: usize,
+    role: &'static ColumnRole,
+    schema: &Schema,
+    columns: &mut Vec<BoundColumn>,
+) -> Result<()> {
+    let taken: Vec<usize> = columns.iter().filter(|column| column.input == input).map(|column| column.index).collect();
+    let left = schema
+        .fields()
+        .iter()
+        .enumerate()
+        .filter(|(index, field)| field.data_type().is_numeric() && !taken.contains(index));
+    let before = columns.len();
+    columns.extend(left.map(|(index, field)| BoundColumn {
+        role: role.role,
+        input,
+        index,
+        name: field.name().clone(),
+        data_type: field.data_type().clone(),
+    }));
+    if columns.len() == before && role.required {
+        return Err(OperatorError::Missing {
+            operator: spec.name,
+            what: format!("at least one number column to play `{}`", role.role),
+            usage: spec.usage(),
+        });
+    }
+    Ok(())
 }
 
 fn find<'a>(

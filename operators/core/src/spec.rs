@@ -62,7 +62,8 @@ pub struct ColumnRole {
     /// True if the call fails without it.
     pub required: bool,
     /// True if several columns may play the role (`by => ARRAY['sex', 'stage']`). Such a role has
-    /// no default column.
+    /// no default column, unless it takes numbers: then it is played by every number column that
+    /// plays no other role.
     pub several: bool,
     /// What it means.
     pub meaning: &'static str,

@@ -9,7 +9,19 @@ use crate::{
     ParameterKind, PrivacyClaim, Roles, Spec, Transformation, describe_json, describe_markdown, describe_text,
 };
 
-static SPEC: Spec = Spec {
+const DOSE: ColumnRole = ColumnRole {
+    role: "dose",
+    kind: ColumnType::Number,
+    unit: "mg",
+    nullable: false,
+    required: true,
+    several: false,
+    meaning: "the dose given",
+};
+
+static DOSES: Spec = SPEC;
+
+const SPEC: Spec = Spec {
     name: "mean_dose",
     family: "tests",
     version: 1,
@@ -20,15 +32,7 @@ static SPEC: Spec = Spec {
         summary: "one row for each dose",
         required: true,
         columns: &[
-            ColumnRole {
-                role: "dose",
-                kind: ColumnType::Number,
-                unit: "mg",
-                nullable: false,
-                required: true,
-                several: false,
-                meaning: "the dose given",
-            },
+            DOSE,
             ColumnRole {
                 role: "by",
                 kind: ColumnType::Category,
@@ -101,7 +105,7 @@ fn text(word: &str) -> Literal {
 }
 
 fn refusal(pairs: &[(&str, Literal)]) -> String {
-    options(pairs).check(&SPEC).unwrap_err().to_string()
+    options(pairs).check(&DOSES).unwrap_err().to_string()
 }
 
 fn schema(fields: &[(&str, DataType)]) -> SchemaRef {
@@ -110,12 +114,12 @@ fn schema(fields: &[(&str, DataType)]) -> SchemaRef {
 }
 
 fn resolve(pairs: &[(&str, Literal)], fields: &[(&str, DataType)]) -> Result<Roles, OperatorError> {
-    Roles::resolve(&SPEC, &options(pairs).check(&SPEC)?, &[schema(fields)])
+    Roles::resolve(&DOSES, &options(pairs).check(&DOSES)?, &[schema(fields)])
 }
 
 #[test]
 fn defaults_are_filled_in() {
-    let checked = options(&[]).check(&SPEC).unwrap();
+    let checked = options(&[]).check(&DOSES).unwrap();
     assert_eq!(checked.float("trim"), Some(0.1));
     assert_eq!(checked.text("scale"), Some("linear"));
 }
@@ -145,7 +149,7 @@ fn a_value_out_of_range_is_refused_with_the_range() {
 
 #[test]
 fn a_required_option_is_missed_with_the_call() {
-    let message = Literals::default().check(&SPEC).unwrap_err().to_string();
+    let message = Literals::default().check(&DOSES).unwrap_err().to_string();
     assert!(message.starts_with("mean_dose needs option `rounds` (an integer >= 1); the call is: mean_dose("));
 }
 
@@ -171,6 +175,43 @@ fn a_column_of_another_type_is_refused() {
     let fields = [("dose", DataType::Utf8), ("sex", DataType::Utf8)];
     let message = resolve(&[("by", text("sex"))], &fields).unwrap_err().to_string();
     assert_eq!(message, "mean_dose: column `dose` plays `dose` and must be a number, it is Utf8");
+}
+
+static WIDE: Spec = Spec {
+    name: "spread",
+    inputs: &[InputSpec {
+        name: "rows",
+        summary: "one row for each cell",
+        required: true,
+        columns: &[
+            ColumnRole { role: "features", several: true, required: true, kind: ColumnType::Number, ..DOSE },
+            ColumnRole { role: "weight", required: false, ..DOSE },
+        ],
+    }],
+    parameters: &[],
+    output: &[],
+    indirect: &[],
+    ..SPEC
+};
+
+fn features(pairs: &[(&str, Literal)], fields: &[(&str, DataType)]) -> Result<Vec<String>, OperatorError> {
+    let mut literals = Literals::default();
+    for (name, value) in pairs {
+        literals.insert(*name, value.clone());
+    }
+    let roles = Roles::resolve(&WIDE, &literals.check(&WIDE)?, &[schema(fields)])?;
+    Ok(roles.columns("features").iter().map(|column| column.name.clone()).collect())
+}
+
+#[test]
+fn a_role_of_several_numbers_takes_every_number_column_left() {
+    let fields =
+        [("a", DataType::Int64), ("label", DataType::Utf8), ("weight", DataType::Float64), ("b", DataType::Float32)];
+    assert_eq!(features(&[], &fields).unwrap(), ["a", "b"]);
+    assert_eq!(features(&[("weight", text("b"))], &fields).unwrap(), ["a", "weight"]);
+    assert_eq!(features(&[("features", text("b"))], &fields).unwrap(), ["b"]);
+    let error = features(&[], &fields[1..3]).unwrap_err().to_string();
+    assert!(error.starts_with("spread needs at least one number column to play `features`"), "{error}");
 }
 
 #[test]
@@ -242,13 +283,13 @@ none: results are exact and can reveal single rows
 
 Textbook
 ";
-    assert_eq!(describe_markdown(&SPEC), expected);
+    assert_eq!(describe_markdown(&DOSES), expected);
 }
 
 #[test]
 fn the_terminal_and_program_forms_name_every_part() {
-    let page = describe_text(&SPEC);
-    let json = describe_json(&SPEC);
+    let page = describe_text(&DOSES);
+    let json = describe_json(&DOSES);
     for name in ["dose", "by", "trim", "scale", "rounds", "mean"] {
         assert!(page.contains(name), "{name} is not in the terminal form");
         assert!(json.to_string().contains(name), "{name} is not in the JSON form");

@@ -7,6 +7,7 @@
 //! normal      cdf, sf, quantile of N(0, 1)
 //! chi_square  sf for whole degrees of freedom
 //! quadratic   u' V^-1 u and the rank of V, for a covariance matrix V that may be singular
+//! dense       products and inverses of square matrices, vectorised
 //! ```
 //!
 //! Distribution functions are built on `libm`'s `erfc`, which is within one unit in the last place
@@ -20,6 +21,7 @@
 //! ```
 
 mod chi_square;
+pub mod dense;
 mod normal;
 mod quadratic;
 
