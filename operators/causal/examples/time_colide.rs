@@ -113,22 +113,20 @@ fn write_csv(path: &str, rows: &[f64], n: usize) -> Result<(), Box<dyn Error>> {
     Ok(std::fs::write(path, text)?)
 }
 
-/// Returns the best of twenty timings of one product of the same size.
+/// Returns the speed of products of the same size, over about a second.
 fn product_speed(n: usize) -> Result<f64, Box<dyn Error>> {
     let order = n.next_multiple_of(padding());
     let matrix: Vec<f64> = (0..order * order).map(|cell| float(cell as u64 % 97)).collect();
     let (mut left, mut right, mut out) = (Left::default(), Right::default(), vec![0.0; order * order]);
     left.pack(&matrix, order);
     right.pack(&matrix, order);
-    let mut best = f64::INFINITY;
-    for _ in 0..20 {
-        let start = processor_seconds()?;
-        for _ in 0..20 {
-            multiply(&left, &right, &mut out, order);
-        }
-        best = best.min((processor_seconds()? - start) / 20.0);
+    let repetitions = 10_000_000_000 / (n as u64).pow(3) + 1;
+    let start = processor_seconds()?;
+    for _ in 0..repetitions {
+        multiply(&left, &right, &mut out, order);
     }
-    Ok(2.0 * float(n as u64).powi(3) / best / 1e9)
+    let seconds = (processor_seconds()? - start) / float(repetitions);
+    Ok(2.0 * float(n as u64).powi(3) / seconds / 1e9)
 }
 
 /// Returns the seconds this thread has had a processor.

@@ -26,6 +26,10 @@ const TOLERANCE: f64 = 1e-6;
 /// Below this learning rate the stage ends where it stands.
 const SMALLEST_RATE: f64 = 1e-16;
 
+/// From the first checkpoint of a stage on, steps between two inverses. In between the inverse is continued in
+/// a straight line: Adam averages over 1 / (1 - beta_1) = 100 steps, so the path hardly bends in 8.
+const PERIOD: u32 = 8;
+
 const BETA_1: f64 = 0.99;
 const BETA_2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
@@ -193,9 +197,11 @@ pub(super) struct Descent<'a> {
     packed: Right,
     /// C A, of the point the scales belong to.
     product: Vec<f64>,
-    /// (s I - W o W)^-1 and its transpose.
+    /// (s I - W o W)^-1 where it was last computed.
     inverse: Vec<f64>,
+    /// Its transpose at the present step, computed or continued, and the change in one step.
     transposed: Vec<f64>,
+    trend: Vec<f64>,
     inverter: Inverter,
     first_moment: Vec<f64>,
     second_moment: Vec<f64>,
@@ -224,6 +230,7 @@ impl<'a> Descent<'a> {
             product: zeros(),
             inverse: zeros(),
             transposed: zeros(),
+            trend: zeros(),
             inverter: Inverter::default(),
             first_moment: zeros(),
             second_moment: zeros(),
@@ -233,7 +240,8 @@ impl<'a> Descent<'a> {
 
     /// Takes up to `limit` Adam steps, each followed by the scale in closed form. Ends outside the
     /// domain if the first step leaves it, or any step with s <= 0.9; otherwise a step that leaves it is
-    /// taken back and tried at half the learning rate.
+    /// taken back and tried at half the learning rate. A step along a continued inverse is not taken back: then
+    /// the stage begins again.
     pub(super) fn stage(
         &mut self,
         point: &mut Point,
@@ -242,14 +250,21 @@ impl<'a> Descent<'a> {
         limit: u32,
         watch: &dyn Fn(f64) -> Result<()>,
     ) -> Result<End> {
-        self.first_moment.fill(0.0);
-        self.second_moment.fill(0.0);
+        for moments in [&mut self.first_moment, &mut self.second_moment, &mut self.trend] {
+            moments.fill(0.0);
+        }
         self.multiply(&point.weights);
         let mut previous = 1e16;
         for n_steps in 1..=limit {
             watch(f64::from(n_steps) / f64::from(limit))?;
+            let continued = n_steps > CHECKPOINT;
+            if continued && n_steps % PERIOD != 0 {
+                self.adam(point, stage, n_steps, learning_rate);
+                self.update_scales(point);
+                continue;
+            }
             while self.invert(&point.weights, stage.s).is_none() {
-                if n_steps == 1 || stage.s <= 0.9 {
+                if n_steps == 1 || stage.s <= 0.9 || continued {
                     return Ok(End { n_steps, in_domain: false, converged: false });
                 }
                 add_scaled(&mut point.weights, learning_rate, &self.step);
@@ -260,6 +275,7 @@ impl<'a> Descent<'a> {
                 add_scaled(&mut point.weights, -learning_rate, &self.step);
                 self.update_scales(point);
             }
+            self.take_inverse(if continued { PERIOD } else { 1 });
             self.adam(point, stage, n_steps, learning_rate);
             self.update_scales(point);
             if n_steps % CHECKPOINT == 0 || n_steps == limit {
@@ -311,8 +327,17 @@ impl<'a> Descent<'a> {
             correction_2: 1.0 / (1.0 - BETA_2.powi(power)),
             learning_rate,
         };
-        transpose(&self.inverse, &mut self.transposed, self.problem.order);
         vectorised(|| self.adam_rows(point, adam));
+    }
+
+    /// Takes the inverse just computed, `age` steps after the one before, for the present step.
+    fn take_inverse(&mut self, age: u32) {
+        let order = self.problem.order;
+        for_each_transposed(order, |cell, source| {
+            let computed = self.inverse[source];
+            self.trend[cell] += (computed - self.transposed[cell]) / f64::from(age);
+            self.transposed[cell] = computed;
+        });
     }
 
     #[inline(always)]
@@ -323,7 +348,8 @@ impl<'a> Descent<'a> {
             let range = row * order..(row + 1) * order;
             let weights = &mut point.weights[range.clone()];
             let product = &self.product[range.clone()];
-            let transposed = &self.transposed[range.clone()];
+            let transposed = &mut self.transposed[range.clone()];
+            let trend = &self.trend[range.clone()];
             let first = &mut self.first_moment[range.clone()];
             let second = &mut self.second_moment[range.clone()];
             let step = &mut self.step[range];
@@ -336,6 +362,7 @@ impl<'a> Descent<'a> {
                 let deviation = (second[column] * adam.correction_2).sqrt() + EPSILON;
                 step[column] = first[column] * adam.correction_1 / deviation;
                 weights[column] = weight - adam.learning_rate * step[column];
+                transposed[column] += trend[column];
             }
         }
     }
@@ -377,6 +404,7 @@ impl<'a> Descent<'a> {
     pub(super) fn look(&mut self, point: &Point, stage: Stage) -> (Value, Vec<f64>) {
         let value = self.value(point, stage);
         let mut moved = point.clone();
+        self.take_inverse(1);
         self.adam(&mut moved, stage, 1, 1.0); // the first moment of a first step is (1 - beta_1) times the gradient
         let gradient = self.first_moment.iter().map(|moment| moment / (1.0 - BETA_1)).collect();
         let scales = point.scales.clone();
@@ -440,14 +468,14 @@ fn padded(matrix: &[f64], n: usize, order: usize) -> Vec<f64> {
     out
 }
 
-/// Writes the transpose, in squares that fit the first cache.
-fn transpose(matrix: &[f64], out: &mut [f64], order: usize) {
+/// Calls `body` with each cell and the cell across the diagonal, in squares that fit the first cache.
+fn for_each_transposed(order: usize, mut body: impl FnMut(usize, usize)) {
     const SIDE: usize = 8;
     for first_row in (0..order).step_by(SIDE) {
         for first_column in (0..order).step_by(SIDE) {
             for row in first_row..(first_row + SIDE).min(order) {
                 for column in first_column..(first_column + SIDE).min(order) {
-                    out[row * order + column] = matrix[column * order + row];
+                    body(row * order + column, column * order + row);
                 }
             }
         }

@@ -36,7 +36,8 @@
 //! # Source
 //! Saboksayr, Mateos and Tepper, CoLiDE: Concomitant linear DAG estimation, ICLR 2024, eq. 2 and 6;
 //! Bello, Aragam and Ravikumar, DAGMA, NeurIPS 2022, for h and the path. We differ in refusing constant
-//! columns, which the public code divides by, and never choose between the variants.
+//! columns, which the public code divides by, and in computing the inverse in the gradient of h every eighth
+//! step only, once a stage has taken 1000.
 //!
 //! # Example
 //! ```
@@ -164,7 +165,8 @@ Model: each variable is a weighted sum of its parents plus noise. With C the cov
 A = I - W the score is tr(A'CA)/(2 sigma) + d sigma/2 + lambda |W|_1 ('ev'), or the same with one sigma for each
 column ('nv'). It is minimised along four stages with mu = 1, 0.1, 0.01, 0.001 and s = 1, 0.9, 0.8, 0.7 of
 mu score + h, h(W) = d log s - log det(s I - W o W), by Adam steps on W, each followed by the best sigma in closed
-form. A stage ends when the objective changes by less than 1e-6 over 1000 steps; one that leaves the domain of h
+form. After 1000 steps of a stage the inverse in the gradient of h is computed every eighth step and continued in a
+straight line between; this moves the final weights by less than 0.0003 in the tests. A stage ends when the objective changes by less than 1e-6 over 1000 steps; one that leaves the domain of h
 begins again with half the learning rate and s + 0.1. At the end weights up to `threshold` are dropped, then the
 smallest until no cycle is left. Only C is kept of the rows. `colide_stages` shows the path.
 
