@@ -8,7 +8,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use causeway_core::{BoundColumn, OperatorError, Relation, Result, RunContext};
-use causeway_numerics::dense::{Left, Right, multiply, padding};
+use causeway_numerics::dense::{add_gram, padding};
 use rayon::prelude::*;
 
 /// Rows of one block.
@@ -181,21 +181,12 @@ impl Reader {
 
 /// Returns the column sums and the sums of products of a block.
 fn sum_block(block: &[f64], order: usize) -> (Vec<f64>, Vec<f64>) {
-    let n_rows = block.len() / order;
     let mut sums = vec![0.0; order];
-    let mut transposed = vec![0.0; block.len()];
-    for (row, values) in block.chunks_exact(order).enumerate() {
-        for (column, value) in values.iter().enumerate() {
-            sums[column] += value;
-            transposed[column * n_rows + row] = *value;
-        }
+    for row in block.chunks_exact(order) {
+        add(&mut sums, row);
     }
-    let mut left = Left::default();
-    left.pack(&transposed, n_rows);
-    let mut right = Right::default();
-    right.pack(block, order);
     let mut products = vec![0.0; order * order];
-    multiply(&left, &right, &mut products, order);
+    add_gram(block, order, &mut products);
     (sums, products)
 }
 

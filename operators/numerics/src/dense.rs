@@ -94,8 +94,31 @@ pub fn multiply(left: &Left, right: &Right, out: &mut [f64], columns: usize) {
     Arch::new().dispatch(Product { left, right, out, columns, sum: Sum::Replace });
 }
 
+/// Adds X'X to `out`, where X are rows of `columns` values, a multiple of [`padding`].
+///
+/// Rows are summed in blocks of 512 from the first on, so the same rows give the same bytes.
+pub fn add_gram(rows: &[f64], columns: usize, out: &mut [f64]) {
+    const BLOCK_ROWS: usize = 512;
+    let (mut left, mut right) = (Left::default(), Right::default());
+    let mut transposed = Vec::new();
+    for block in rows.chunks(BLOCK_ROWS * columns) {
+        let n_rows = block.len() / columns;
+        transposed.clear();
+        transposed.resize(block.len(), 0.0);
+        for (row, values) in block.chunks_exact(columns).enumerate() {
+            for (column, value) in values.iter().enumerate() {
+                transposed[column * n_rows + row] = *value;
+            }
+        }
+        left.pack(&transposed, n_rows);
+        right.pack(block, columns);
+        Arch::new().dispatch(Product { left: &left, right: &right, out, columns, sum: Sum::Add });
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sum {
+    Add,
     Replace,
     Subtract,
 }
@@ -160,7 +183,11 @@ impl Tile<'_> {
         for (sums, out) in sums.iter().zip(self.out.chunks_exact_mut(self.columns)) {
             let (out, _) = S::as_mut_simd_f64s(&mut out[self.start..self.start + width]);
             for (out, sum) in out.iter_mut().zip(sums) {
-                *out = if self.sum == Sum::Replace { *sum } else { simd.sub_f64s(*out, *sum) };
+                *out = match self.sum {
+                    Sum::Replace => *sum,
+                    Sum::Add => simd.add_f64s(*out, *sum),
+                    Sum::Subtract => simd.sub_f64s(*out, *sum),
+                };
             }
         }
     }
@@ -322,6 +349,18 @@ mod tests {
                     let expected: f64 = (0..order).map(|k| left[row * order + k] * right[k * order + column]).sum();
                     prop_assert!((found[row * order + column] - expected).abs() < 1e-13);
                 }
+            }
+        }
+
+        #[test]
+        fn a_gram_matrix_is_the_sum_over_the_rows(columns in 1_usize..9, n_rows in 1_usize..1100, seed in any::<u64>()) {
+            let columns = padded(columns);
+            let rows = entries(n_rows * columns, seed);
+            let mut found = vec![1.0; columns * columns];
+            add_gram(&rows, columns, &mut found);
+            for (cell, found) in found.iter().enumerate() {
+                let products = rows.chunks_exact(columns).map(|row| row[cell / columns] * row[cell % columns]);
+                prop_assert!((found - 1.0 - products.sum::<f64>()).abs() < 1e-11);
             }
         }
 

@@ -6,6 +6,7 @@
 //! ```text
 //! normal      cdf, sf, quantile of N(0, 1)
 //! chi_square  sf for whole degrees of freedom
+//! gamma       sf for any shape
 //! quadratic   u' V^-1 u and the rank of V, for a covariance matrix V that may be singular
 //! dense       products and inverses of square matrices, vectorised
 //! ```
@@ -22,9 +23,11 @@
 
 mod chi_square;
 pub mod dense;
+mod gamma;
 mod normal;
 mod quadratic;
 
 pub use chi_square::chi_square_sf;
+pub use gamma::gamma_sf;
 pub use normal::{normal_cdf, normal_quantile, normal_sf};
 pub use quadratic::{Covariance, QuadraticForm};

@@ -11,7 +11,7 @@ use super::Factory;
 use super::algorithm::{Descent, Point, Problem, Stage, prune, topological_order};
 use super::params::{Schedule, Variant};
 use super::report::varsortability;
-use crate::testing::*;
+use crate::calls::*;
 
 const CASES: [&str; 3] = ["c1_d5_ev", "c2_d10_ev", "c3_d20_nv"];
 const VARIANTS: [(&str, Variant); 2] = [("ev", Variant::EqualVariance), ("nv", Variant::NonEqualVariance)];

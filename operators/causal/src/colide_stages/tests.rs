@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch};
 use causeway_core::Literal;
 
 use super::Factory;
-use crate::testing::*;
+use crate::calls::*;
 
 #[test]
 fn stages_stand_in_order_and_the_objective_falls_with_mu() {
