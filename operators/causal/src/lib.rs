@@ -4,6 +4,7 @@
 mod calls;
 pub mod colide;
 pub mod colide_stages;
+pub mod compare_graphs;
 pub mod independence;
 mod moments;
 mod random;
@@ -20,4 +21,5 @@ pub const OPERATORS: &[&dyn OperatorFactory] = &[
     &simulate_sem::Factory,
     &simulate_sem_edges::Factory,
     &simulate_dropout::Factory,
+    &compare_graphs::Factory,
 ];
