@@ -37,7 +37,29 @@ mod pc;
 #[cfg(test)]
 mod testing;
 
+#[cfg(test)]
+mod calls;
+pub mod colide;
+pub mod colide_stages;
+pub mod compare_graphs;
+pub mod independence;
+mod moments;
+mod random;
+pub mod simulate_dropout;
+pub mod simulate_sem;
+pub mod simulate_sem_edges;
+
 use causeway_core::OperatorFactory;
 
 /// Every operator of this family, in the order the docs list them.
-pub const OPERATORS: &[&dyn OperatorFactory] = &[&grn_dropout::Factory, &grn_tests::Factory, &grn_validate::Factory];
+pub const OPERATORS: &[&dyn OperatorFactory] = &[
+    &grn_dropout::Factory,
+    &grn_tests::Factory,
+    &grn_validate::Factory,
+    &colide::Factory,
+    &colide_stages::Factory,
+    &simulate_sem::Factory,
+    &simulate_sem_edges::Factory,
+    &simulate_dropout::Factory,
+    &compare_graphs::Factory,
+];

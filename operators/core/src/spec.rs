@@ -48,7 +48,8 @@ pub struct InputSpec {
 /// A role that a column of an input relation plays.
 ///
 /// The role is also an option: `time => 'os_days'` says which column plays `time`. Without the
-/// option a column of the role's own name is taken.
+/// option a column of the role's own name is taken. If several inputs have the role, the option
+/// names the column in each of them.
 #[derive(Debug)]
 pub struct ColumnRole {
     /// The field's own term: `time`, `event`, `treatment`.
@@ -174,10 +175,22 @@ pub enum PrivacyClaim {
 impl Spec {
     /// Returns the names of all options: parameters, column roles, then input relations.
     pub fn option_names(&self) -> impl Iterator<Item = &'static str> {
-        let roles = self.inputs.iter().flat_map(|input| input.columns.iter().map(|role| role.role));
+        let roles = self.roles().map(|role| role.role);
         let parameters = self.parameters.iter().map(|parameter| parameter.name);
         let relations = self.inputs.iter().map(|input| input.name);
         parameters.chain(roles).chain(relations)
+    }
+
+    /// Returns the roles of all inputs; one that several inputs have, and that one option names, once.
+    fn roles(&self) -> impl Iterator<Item = &'static ColumnRole> {
+        let columns = |input: &'static InputSpec| input.columns.iter();
+        let inputs = self.inputs;
+        inputs.iter().enumerate().flat_map(move |(position, input)| {
+            let is_new = move |role: &&ColumnRole| {
+                !inputs[..position].iter().flat_map(columns).any(|earlier| earlier.role == role.role)
+            };
+            columns(input).filter(is_new)
+        })
     }
 
     /// Returns the call with all its options, as the docs print it.
@@ -192,7 +205,7 @@ impl Spec {
                 if input.required { value } else { format!("[{value}]") }
             })
             .collect();
-        for role in self.inputs.iter().flat_map(|input| input.columns) {
+        for role in self.roles() {
             let value = if role.several { "ARRAY[…]".to_owned() } else { format!("'{}'", role.role) };
             parts.push(format!("[{} => {value}]", role.role));
         }

@@ -215,6 +215,28 @@ fn a_role_of_several_numbers_takes_every_number_column_left() {
 }
 
 #[test]
+fn a_role_of_two_inputs_is_one_option() {
+    const SIDE: InputSpec =
+        InputSpec { name: "left", summary: "one row for each dose", required: true, columns: &[DOSE] };
+    static TWO: Spec = Spec {
+        name: "compare_doses",
+        inputs: &[SIDE, InputSpec { name: "right", ..SIDE }],
+        parameters: &[],
+        output: &[],
+        indirect: &[],
+        ..SPEC
+    };
+    assert_eq!(TWO.option_names().collect::<Vec<_>>(), ["dose", "left", "right"]);
+    assert_eq!(TWO.usage(), "compare_doses((SELECT …), right => (SELECT …), [dose => 'dose'])");
+    let mut literals = Literals::default();
+    literals.insert("dose", text("mg"));
+    let inputs = [schema(&[("mg", DataType::Int64)]), schema(&[("id", DataType::Int64), ("mg", DataType::Int64)])];
+    let roles = Roles::resolve(&TWO, &literals.check(&TWO).unwrap(), &inputs).unwrap();
+    let places: Vec<(usize, usize)> = roles.columns("dose").iter().map(|column| (column.input, column.index)).collect();
+    assert_eq!(places, [(0, 0), (1, 1)]);
+}
+
+#[test]
 fn output_and_lineage_follow_the_bound_columns() {
     let fields = [("mg", DataType::Int64), ("sex", DataType::Utf8), ("arm", DataType::Boolean)];
     let by = Literal::List(vec![text("arm"), text("sex")]);

@@ -6,7 +6,9 @@
 //! ```text
 //! normal      cdf, sf, quantile of N(0, 1)
 //! chi_square  sf for whole degrees of freedom
+//! gamma       sf for any shape
 //! quadratic   u' V^-1 u and the rank of V, for a covariance matrix V that may be singular
+//! dense       products and inverses of square matrices, vectorised
 //! ```
 //!
 //! Distribution functions are built on `libm`'s `erfc`, which is within one unit in the last place
@@ -20,9 +22,12 @@
 //! ```
 
 mod chi_square;
+pub mod dense;
+mod gamma;
 mod normal;
 mod quadratic;
 
 pub use chi_square::chi_square_sf;
+pub use gamma::gamma_sf;
 pub use normal::{ln_normal_two_sided, normal_cdf, normal_quantile, normal_sf, normal_two_sided};
 pub use quadratic::{Covariance, QuadraticForm};
