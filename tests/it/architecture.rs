@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("causeway-store", &["causeway-audit", "causeway-model"]),
     ("causeway-openlineage", &["causeway-model"]),
     ("causeway-lake", &["causeway-failpoints", "causeway-features"]),
+    ("causeway-cells", &[]),
     ("causeway-ingest", &["causeway-lake", "causeway-model"]),
     (
         "causeway-engine",
@@ -102,6 +103,7 @@ const RESERVED: &[(&str, &[&str])] = &[
             "causeway-server",
         ],
     ),
+    ("hdf5-pure", &["causeway-cells"]),
     ("axum", &["causeway-server"]),
     ("prometheus", &["causeway-server"]),
     ("reqwest", &["causeway-openlineage", "causeway-server"]),
