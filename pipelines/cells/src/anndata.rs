@@ -155,7 +155,7 @@ fn read_names(frame: &Folder, axis: Axis, source: &Source, budget: &mut Budget) 
         return Err(source.unsupported(problem, "set `adata.obs_names` and `adata.var_names` to texts"));
     };
     array.hold_texts(&format!("the names of {}", axis.plural()), budget)?;
-    names::check(&array.texts(0, array.n_rows())?, axis, &source.file)
+    names::check(&array.all_texts()?, axis, &source.file)
 }
 
 /// Opens the columns of `obs` or `var` in their order; those that are not read are named in `left_out`.
@@ -221,7 +221,7 @@ fn dataset_column(frame: &Folder, name: &str, item: &Item, budget: &mut Budget) 
     }
     let Some(array) = list(item, budget)? else { return Ok(None) };
     if !item.has_attribute("categories")? {
-        return Column::plain(name, array, budget).map(Some);
+        return Ok(Some(Column::plain(name, array)));
     }
     let Some(group) = frame.group("__categories")? else { return Ok(None) };
     let Node::Dataset(categories) = group.node(name)? else { return Ok(None) };
@@ -239,12 +239,10 @@ fn group_column(folder: &Folder, name: &str, budget: &mut Budget) -> Result<Opti
     let first = list(&folder.dataset(first, "AnnData")?, budget)?;
     let second = list(&folder.dataset(second, "AnnData")?, budget)?;
     let (Some(first), Some(second)) = (first, second) else { return Ok(None) };
-    let column = if encoding == "categorical" {
-        Column::categorical(name, first, &second, budget)
-    } else {
-        Column::masked(name, first, second, budget)
-    };
-    column.map(Some)
+    if encoding == "categorical" {
+        return Column::categorical(name, first, &second, budget).map(Some);
+    }
+    Ok(Some(Column::masked(name, first, second)))
 }
 
 /// Opens a dataset of one dimension; none if it has another form or type.

@@ -39,15 +39,13 @@ impl Column {
     }
 
     /// A column as it stands in a dataset.
-    pub(crate) fn plain(name: &str, array: Array, budget: &mut Budget) -> Result<Self> {
-        hold_references(&array, name, budget)?;
-        Ok(Self { name: name.to_owned(), values: Values::Plain(array) })
+    pub(crate) fn plain(name: &str, array: Array) -> Self {
+        Self { name: name.to_owned(), values: Values::Plain(array) }
     }
 
     /// A column with a mask that is true where the value is null.
-    pub(crate) fn masked(name: &str, values: Array, mask: Array, budget: &mut Budget) -> Result<Self> {
-        hold_references(&values, name, budget)?;
-        Ok(Self { name: name.to_owned(), values: Values::Masked { values, mask } })
+    pub(crate) fn masked(name: &str, values: Array, mask: Array) -> Self {
+        Self { name: name.to_owned(), values: Values::Masked { values, mask } }
     }
 
     /// A column of categories, which are read here and held.
@@ -57,7 +55,8 @@ impl Column {
         } else {
             categories.hold_window(categories.n_rows(), budget)?;
         }
-        let categories = read(categories, 0, categories.n_rows(), None)?;
+        let mut room = u64::MAX;
+        let categories = read(categories, 0, categories.n_rows(), None, &mut room)?;
         Ok(Self { name: name.to_owned(), values: Values::Categorical { codes, categories } })
     }
 
@@ -82,7 +81,7 @@ impl Column {
         Arc::new(Field::new(&self.name, data_type, true))
     }
 
-    /// The most bytes that a row takes; text of any length was held before.
+    /// The most bytes that a row takes; text kept apart is counted when it is read.
     pub(crate) fn row_bytes(&self) -> u64 {
         let of_text = |array: &ArrayRef| match array.as_string_opt::<i32>() {
             Some(texts) => longest(texts) as u64 + NUMBER_BYTES,
@@ -98,15 +97,15 @@ impl Column {
         }
     }
 
-    /// Reads rows.
-    pub(crate) fn read(&self, start: u64, rows: u64, source: &Source) -> Result<ArrayRef> {
+    /// Reads rows; texts kept apart may take up to `room` bytes.
+    pub(crate) fn read(&self, start: u64, rows: u64, source: &Source, room: &mut u64) -> Result<ArrayRef> {
         match &self.values {
             Values::Ready(array) => {
                 let bound = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
                 Ok(array.slice(bound(start), bound(rows)))
             }
-            Values::Plain(array) => read(array, start, rows, None),
-            Values::Masked { values, mask } => read(values, start, rows, Some(&mask.booleans(start, rows)?)),
+            Values::Plain(array) => read(array, start, rows, None, room),
+            Values::Masked { values, mask } => read(values, start, rows, Some(&mask.booleans(start, rows)?), room),
             Values::Categorical { codes, categories } => {
                 let codes = codes.integers(start, rows)?;
                 let count = i64::try_from(categories.len()).unwrap_or(i64::MAX);
@@ -122,11 +121,6 @@ impl Column {
     }
 }
 
-/// Text of any length is counted before it is read: a file may refer to one text many times.
-fn hold_references(array: &Array, name: &str, budget: &mut Budget) -> Result<()> {
-    if matches!(array.kind, Kind::Text) { array.hold_texts(&format!("the texts of `{name}`"), budget) } else { Ok(()) }
-}
-
 fn data_type(kind: Kind) -> DataType {
     match kind {
         Kind::Boolean => DataType::Boolean,
@@ -138,7 +132,7 @@ fn data_type(kind: Kind) -> DataType {
 }
 
 /// Reads rows of a dataset; those where the mask is true are null, and so are floats that are not a number.
-fn read(array: &Array, start: u64, rows: u64, mask: Option<&[bool]>) -> Result<ArrayRef> {
+fn read(array: &Array, start: u64, rows: u64, mask: Option<&[bool]>, room: &mut u64) -> Result<ArrayRef> {
     let is_null = |row: usize| mask.is_some_and(|mask| mask.get(row).copied().unwrap_or(false));
     Ok(match data_type(array.kind) {
         DataType::Boolean => {
@@ -164,7 +158,7 @@ fn read(array: &Array, start: u64, rows: u64, mask: Option<&[bool]>) -> Result<A
             Arc::new(values.map(|(row, value)| (!is_null(row)).then_some(value)).collect::<Int64Array>())
         }
         _ => {
-            let texts = array.texts(start, rows)?;
+            let texts = array.texts(start, rows, room)?;
             array.check_text_bytes(&texts)?;
             let texts = texts.into_iter().enumerate();
             Arc::new(texts.map(|(row, text)| (!is_null(row)).then_some(text)).collect::<StringArray>())

@@ -19,6 +19,8 @@ use crate::{anndata, market, tenx};
 
 /// Bytes of text that a batch may take; where names are long, batches have fewer rows.
 const BATCH_TEXT_BYTES: u64 = 64 << 20;
+/// Bytes that the texts of a batch may take whose lengths the file does not bound beforehand.
+const BATCH_REFERENCED_BYTES: u64 = 256 << 20;
 
 /// What a layout's reader gives to read on from.
 pub(crate) struct Opened {
@@ -184,9 +186,10 @@ impl Matrix {
         if count == 0 {
             return Ok(None);
         }
+        let mut room = BATCH_REFERENCED_BYTES;
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(names.slice(start, count))];
         for column in columns {
-            arrays.push(column.read(self.row, count as u64, &self.source)?);
+            arrays.push(column.read(self.row, count as u64, &self.source, &mut room)?);
         }
         self.row += count as u64;
         self.batch(arrays).map(Some)

@@ -58,7 +58,7 @@ fn read_names(folder: &Folder, name: &str, axis: Axis, source: &Source, budget: 
         return Err(source.malformed("10x", format!("`{}/{name}` is not a list of texts", folder.path)));
     };
     array.hold_texts(&format!("the names of {}", axis.plural()), budget)?;
-    names::check(&array.texts(0, array.n_rows())?, axis, &source.file)
+    names::check(&array.all_texts()?, axis, &source.file)
 }
 
 /// The texts that tell of genes: the usual ones first, then others by name.
@@ -83,7 +83,7 @@ fn gene_columns(
             let problem = format!("`{}/{name}` has not as many rows as there are genes", features.path);
             return Err(source.malformed("10x", problem));
         }
-        columns.push(Column::plain(&name, array, budget)?);
+        columns.push(Column::plain(&name, array));
     }
     Ok(columns)
 }

@@ -5,6 +5,7 @@ use hdf5_pure::{
     FixedPointLayout, FloatingPointLayout, Layout, StringPadding,
 };
 
+use super::text::REFERENCE_BYTES;
 use super::{Item, Source};
 use crate::error::{CellsError, Result};
 use crate::limits::Budget;
@@ -79,7 +80,7 @@ impl Kind {
         match self {
             Self::Integer { width, .. } | Self::Float { width, .. } | Self::FixedText { width, .. } => width as u64,
             Self::Boolean => 1,
-            Self::Text => 16,
+            Self::Text => REFERENCE_BYTES as u64,
         }
     }
 }

@@ -8,6 +8,8 @@ use crate::limits::Budget;
 
 /// Texts resolved in one call: the library looks each up among the heaps that the call touches.
 const TEXTS_PER_CALL: u64 = 4096;
+/// Bytes of a reference to a text kept apart: its length, the heap it is in and its place there.
+pub(super) const REFERENCE_BYTES: usize = 16;
 /// Memory for a text besides its bytes.
 const BYTES_PER_TEXT: u64 = 48;
 
@@ -24,14 +26,21 @@ impl Array {
         if matches!(self.kind, Kind::Text) { budget.unpack(bytes) } else { Ok(()) }
     }
 
-    /// Reads rows as texts.
-    pub(crate) fn texts(&self, start: u64, rows: u64) -> Result<Vec<String>> {
+    /// Reads all texts, for which memory was asked before.
+    pub(crate) fn all_texts(&self) -> Result<Vec<String>> {
+        let mut room = u64::MAX;
+        self.texts(0, self.n_rows(), &mut room)
+    }
+
+    /// Reads rows as texts. Those kept apart may take up to `room` bytes, which is lowered by what they take: a damaged
+    /// file may refer to one long text many times.
+    pub(crate) fn texts(&self, start: u64, rows: u64, room: &mut u64) -> Result<Vec<String>> {
         match self.kind {
             Kind::FixedText { width, spaces } => {
                 let bytes = self.bytes(start, rows)?;
                 bytes.chunks_exact(width.max(1)).map(|text| self.fixed_text(text, spaces)).collect()
             }
-            Kind::Text => self.referenced_texts(start, rows),
+            Kind::Text => self.referenced_texts(start, rows, room),
             _ => Err(self.source.malformed("AnnData", format!("`{}` does not hold text", self.path))),
         }
     }
@@ -46,12 +55,13 @@ impl Array {
         str::from_utf8(bytes).map(str::to_owned).map_err(|_| self.not_utf8())
     }
 
-    fn referenced_texts(&self, start: u64, rows: u64) -> Result<Vec<String>> {
+    fn referenced_texts(&self, start: u64, rows: u64, room: &mut u64) -> Result<Vec<String>> {
         let end = start.saturating_add(rows).min(self.n_rows());
         let mut texts = Vec::new();
         let mut at = start;
         while at < end {
             let count = TEXTS_PER_CALL.min(end - at);
+            self.take_room(at, count, room)?;
             texts.extend(self.source.call(&self.path, || self.dataset.read_string_rows(at, count))?);
             at += count;
         }
@@ -63,6 +73,19 @@ impl Array {
             return Err(self.not_utf8());
         }
         Ok(texts)
+    }
+
+    /// Sums the lengths of texts kept apart: each reference to one begins with its length in four bytes.
+    fn take_room(&self, start: u64, rows: u64, room: &mut u64) -> Result<()> {
+        let references = self.bytes(start, rows)?;
+        let lengths = references.chunks_exact(REFERENCE_BYTES).filter_map(|reference| reference.first_chunk());
+        let bytes: u64 = lengths.map(|length| u64::from(u32::from_le_bytes(*length))).sum();
+        let Some(left) = room.checked_sub(bytes) else {
+            let problem = format!("the texts of `{}` do not fit into one batch; ask for smaller batches", self.path);
+            return Err(self.source.values(problem));
+        };
+        *room = left;
+        Ok(())
     }
 
     /// Checks that texts fit one Arrow array.

@@ -4,6 +4,7 @@ use hdf5_pure::{AttrValue, DatasetBuilder, FileBuilder, GroupBuilder};
 use std::path::PathBuf;
 
 use super::{batches, error, error_with, open_with, part, unpack};
+use crate::h5::H5File;
 use crate::{Layout, Limits, Options, Part};
 
 /// A small AnnData file of two cells and three genes, with places to break it.
@@ -237,4 +238,17 @@ fn limits_hold() {
     assert!(refused(Limits { max_bytes_held: 1000, ..Limits::default() }).contains("raise `max_bytes_held`"));
     let unpacked = Limits { max_bytes_uncompressed: 1000, ..Limits::default() };
     assert!(refused(unpacked).contains("unpacks to more than 1000 bytes; raise `max_bytes_uncompressed`"));
+}
+
+#[test]
+fn texts_kept_apart_have_room_in_a_batch() {
+    let small = Small { cells: vec!["four", "letters"], ..Small::default() }.write();
+    let mut file = H5File::open(&small.path, "small.h5ad", &Limits::default()).unwrap();
+    let obs = file.root().group("obs").unwrap().unwrap();
+    let index = obs.dataset("_index", "AnnData").unwrap().array(&mut file.budget).unwrap().unwrap();
+    let mut room = 12;
+    assert_eq!(index.texts(0, 2, &mut room).unwrap(), ["four", "letters"]);
+    assert_eq!(room, 1);
+    let text = index.texts(0, 1, &mut room).unwrap_err().to_string();
+    assert!(text.contains("the texts of `/obs/_index` do not fit into one batch; ask for smaller batches"));
 }
