@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::product::Product;
+use crate::product::{Product, repository};
 
 fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
@@ -198,4 +198,28 @@ fn a_network_is_drawn_from_a_query() {
         assert!(!refused.status.success() && error.contains(said), "{query}: {error}");
     }
     assert!(!lake.folder().join("network.pdf").try_exists().unwrap());
+}
+
+#[test]
+fn a_matrix_of_anndata_loads_as_three_tables() {
+    let lake = Product::init();
+    let packed = std::fs::File::open(repository("pipelines/cells/tests/data/csr.h5ad.gz")).unwrap();
+    let mut file = std::fs::File::create(lake.folder().join("cells.h5ad")).unwrap();
+    std::io::copy(&mut flate2::read::GzDecoder::new(packed), &mut file).unwrap();
+    let path = lake.folder().join("cells.h5ad");
+    let copy = |table: &str, options: &str| format!("COPY INTO a.{table} FROM '{}'{options};", path.display());
+    lake.ok(&["sql", "-c", "CREATE SCHEMA a"]);
+    lake.ok(&["sql", "-c", &copy("counts", "")]);
+    lake.ok(&["sql", "-c", &copy("cells", " WITH (part => 'cells')")]);
+    lake.ok(&["sql", "-c", &copy("scaled", " WITH (layer => 'scaled')")]);
+    let expected = |name: &str| {
+        let text = std::fs::read_to_string(repository(&format!("pipelines/cells/tests/data/{name}"))).unwrap();
+        text.lines().count() - 1
+    };
+    for (table, file) in [("counts", "csr.values.csv"), ("cells", "csr.cells.csv"), ("scaled", "csr.scaled.values.csv")]
+    {
+        assert_eq!(lake.query(&format!("SELECT * FROM a.{table}")).len(), expected(file), "{table}");
+    }
+    let joined = lake.query("SELECT count(*) AS n FROM a.counts c JOIN a.cells o ON c.cell = o.cell");
+    assert_eq!(joined[0]["n"], expected("csr.values.csv"));
 }
