@@ -154,6 +154,11 @@ fn what_is_scraped_is_what_the_table_says_and_names_nobody() {
     lake.ok(&["submit", "--wait", "--pipeline", &load]);
     lake.ok(&["--user", "ann", "submit", "--wait", "INSERT INTO a.t SELECT 198403"]);
     lake.run(&["submit", "--wait", "INSERT INTO a.nowhere SELECT 198403"]);
+    let yearly = pipeline(&lake, "yearly", &[("1_year", "CREATE OR REPLACE TABLE a.year AS SELECT 1 AS n")]);
+    let manifest = "name = \"yearly\"\n[schedule]\ncron = \"0 0 1 1 *\"\n";
+    std::fs::write(lake.folder().join("yearly/pipeline.toml"), manifest).unwrap();
+    lake.ok(&["schedule", "add", &yearly]);
+    lake.ok(&["backfill", "yearly", "--from", "2026-01-01", "--to", "2026-01-01", "--wait"]);
     assert_eq!(serving.get("/nowhere").0, 404);
     assert_eq!(serving.get("/healthz"), (200, "ok\n".to_owned()));
     assert_eq!(serving.get("/readyz"), (200, "ready\n".to_owned()));

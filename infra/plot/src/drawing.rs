@@ -11,6 +11,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, IntoFont, RGBColor, ShapeStyle, TextStyle, WHITE, register_font};
 
 use crate::layout::places;
+use crate::network::Numbered;
 use crate::{Edge, Format, Network, PlotError};
 
 const FONT: &str = "sans-serif";
@@ -92,7 +93,7 @@ struct Line<'a> {
 
 impl<'a> Picture<'a> {
     fn new(network: &'a Network) -> Result<Self, PlotError> {
-        let (names, pairs) = network.numbered()?;
+        let Numbered { nodes: names, pairs } = network.numbered()?;
         let (width, height) = (f64::from(SIZE.0) - 2.0 * MARGIN.0, f64::from(SIZE.1) - 2.0 * MARGIN.1);
         let placed = places(names.len(), &pairs);
         let placed: Vec<Place> =

@@ -45,8 +45,8 @@ impl Network {
         self
     }
 
-    /// Returns the nodes in the order of their names, and the edges between their numbers.
-    pub(crate) fn numbered(&self) -> Result<(Vec<&str>, Vec<(usize, usize)>), PlotError> {
+    /// Numbers the nodes in the order of their names.
+    pub(crate) fn numbered(&self) -> Result<Numbered<'_>, PlotError> {
         let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
         for edge in &self.edges {
             numbers.insert(&edge.source, 0);
@@ -62,8 +62,17 @@ impl Network {
         }
         let pairs = self.edges.iter().map(|edge| (numbers[edge.source.as_str()], numbers[edge.target.as_str()]));
         let pairs = pairs.collect();
-        Ok((numbers.into_keys().collect(), pairs))
+        Ok(Numbered { nodes: numbers.into_keys().collect(), pairs })
     }
+}
+
+/// A network by numbers.
+#[derive(Debug)]
+pub(crate) struct Numbered<'a> {
+    /// The names of the nodes.
+    pub(crate) nodes: Vec<&'a str>,
+    /// The nodes of each edge.
+    pub(crate) pairs: Vec<(usize, usize)>,
 }
 
 #[cfg(test)]
@@ -84,8 +93,8 @@ mod tests {
     #[test]
     fn nodes_are_numbered_by_name_and_an_edge_to_itself_is_left_out() {
         let network = Network::new("", vec![edge("z", "a", None), edge("m", "m", None), edge("a", "k", None)]);
-        let (nodes, pairs) = network.numbered().unwrap();
-        assert_eq!((nodes, pairs), (vec!["a", "k", "z"], vec![(2, 0), (0, 1)]));
+        let numbered = network.numbered().unwrap();
+        assert_eq!((numbered.nodes, numbered.pairs), (vec!["a", "k", "z"], vec![(2, 0), (0, 1)]));
         assert!(matches!(Network::new("", vec![edge("m", "m", None)]).numbered(), Err(PlotError::Empty)));
     }
 

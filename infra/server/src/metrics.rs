@@ -240,7 +240,7 @@ impl Inner {
         self.forget(&family::SCHEDULE_LAST_SUCCESS);
         for schedule in &figures.schedules {
             if let Some(at) = schedule.last_success {
-                self.set(&family::SCHEDULE_LAST_SUCCESS, &[&schedule.name], signed(at.0) / 1_000.0);
+                self.set(&family::SCHEDULE_LAST_SUCCESS, &[&schedule.name], signed(at.0 / 1_000));
             }
         }
         self.forget(&family::TABLE_VERSION);

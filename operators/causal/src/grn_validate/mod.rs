@@ -86,7 +86,7 @@ static SPEC: Spec = Spec {
     name: "grn_validate",
     family: "causal",
     version: 1,
-    summary: "Check of the dropout model behind grn_dropout: does the dropout of a gene depend on another gene?",
+    summary: "Check of the dropout model behind grn_dropout: whether the dropout of a gene depends on another gene.",
     details: "
 The search of `grn_dropout` assumes that whether a gene i drops out depends on its own true value at most. Then the
 column R_i, 1 where i is zero and 0 elsewhere, is independent of any gene j given a set S that separates i and j.
