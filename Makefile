@@ -3,7 +3,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/causeway/target
 SETUP = infra/packaging/setup.sh
 
-.PHONY: demo test test-faults lint docs bench s3
+.PHONY: demo test test-faults lint docs bench s3 study-grn
 
 demo:
 	@$(SETUP) build
@@ -38,3 +38,8 @@ s3:
 bench:
 	@$(SETUP) build bench
 	@tests/bench/run.sh
+
+# Prints how near grn_dropout comes to known networks, as kept in tests/bench/results/study_grn.md.
+study-grn:
+	@$(SETUP) build
+	@cargo run --quiet --release -p causeway-causal --example study_grn -- tests/data/causal/curated

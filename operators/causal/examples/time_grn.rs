@@ -1,9 +1,9 @@
 //! Times `grn_dropout` on cells in memory, for the comparison with other programs.
 //!
-//! usage: `time_grn N_GENES N_CELLS [THREADS] [DELETION] [FILE]`
+//! usage: `time_grn N_GENES N_CELLS [THREADS] [DELETION] [FILE] [TEST]`
 //!
-//! The cells are those of FILE (doubles, little endian, gene after gene), or simulated: a random linear
-//! model of mean degree 2 with normal noise and dropout logistic in the value. Alpha is 0.01. Prints one JSON
+//! The cells are those of FILE (doubles, little endian, gene after gene), or simulated if FILE is `-` or missing: a random linear
+//! model of mean degree 2 with normal noise and dropout logistic in the value. TEST is `fisher_z` if missing. Alpha is 0.01. Prints one JSON
 //! object: CPU and wall seconds (the best of five runs, two for more than 200 genes), what was found, and the
 //! share of this machine's arithmetic and memory reading speed, both measured here, that the necessary work of `cond`
 //! needs.
@@ -31,32 +31,33 @@ const BATCH_ROWS: usize = 8192;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [n_genes, n_cells, rest @ ..] = arguments.as_slice() else {
-        return Err("usage: time_grn N_GENES N_CELLS [THREADS] [DELETION] [FILE]".into());
+        return Err("usage: time_grn N_GENES N_CELLS [THREADS] [DELETION] [FILE] [TEST]".into());
     };
     let (n_genes, n_cells): (usize, usize) = (n_genes.parse()?, n_cells.parse()?);
     let threads: usize = rest.first().map_or(Ok(1), |text| text.parse())?;
     let deletion = rest.get(1).map_or("cond", String::as_str);
+    let test = rest.get(3).map_or("fisher_z", String::as_str);
     let columns = match rest.get(2) {
-        Some(file) => read(file, n_genes, n_cells)?,
-        None => simulate(n_genes, n_cells),
+        Some(file) if file != "-" => read(file, n_genes, n_cells)?,
+        _ => simulate(n_genes, n_cells),
     };
     let batches = batches(&columns, n_cells)?;
     let mut best = (f64::INFINITY, f64::INFINITY);
     let mut found = None;
     for _ in 0..if n_genes > 200 { 2 } else { 5 } {
         let (cpu, start) = (cpu_seconds(), Instant::now());
-        found = Some(run(&grn_dropout::Factory, deletion, threads, &batches)?);
+        found = Some(run(&grn_dropout::Factory, (test, deletion), threads, &batches)?);
         best = (best.0.min(cpu_seconds() - cpu), best.1.min(start.elapsed().as_secs_f64()));
     }
     let found = found.ok_or("no run")?;
     let mut result = json!({
-        "n_genes": n_genes, "n_cells": n_cells, "threads": threads, "deletion": deletion,
+        "n_genes": n_genes, "n_cells": n_cells, "threads": threads, "test": test, "deletion": deletion,
         "cpu_s": best.0, "wall_s": best.1, "peak_memory_mib": peak_memory_mib()?,
         "n_tests": found.report["n_tests"], "n_tests_by_level": found.report["n_tests_by_level"],
         "n_edges": found.report["n_edges"], "edges": edges(&found.batches[0]),
     });
-    if deletion == "cond" {
-        let tests = run(&grn_tests::Factory, deletion, threads, &batches)?;
+    if (test, deletion) == ("fisher_z", "cond") {
+        let tests = run(&grn_tests::Factory, (test, deletion), threads, &batches)?;
         let (flops, bytes) = necessary_work(&tests.batches[0], n_genes, n_cells);
         result["share_of_peak_flops"] = json!(flops / best.0 / peak_flops());
         result["share_of_peak_reading"] = json!(bytes / best.0 / peak_reading());
@@ -67,12 +68,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn run(
     factory: &dyn OperatorFactory,
-    deletion: &str,
+    (test, deletion): (&str, &str),
     threads: usize,
     batches: &[RecordBatch],
 ) -> Result<Output, Box<dyn Error>> {
     let mut options = Literals::default();
-    for (name, word) in [("deletion", deletion), ("negative", "allow"), ("untestable", "independent")] {
+    let words = [("test", test), ("deletion", deletion), ("negative", "allow"), ("untestable", "independent")];
+    for (name, word) in words {
         options.insert(name, Literal::Text(word.to_owned()));
     }
     options.insert("alpha", Literal::Float(0.01));

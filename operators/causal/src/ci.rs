@@ -64,11 +64,12 @@ impl MinRows {
 pub(crate) enum Status {
     /// The statistic is what it says.
     Ok,
-    /// Too few cells are left; correlation 0, p-value 1.
+    /// Too few cells are left; p-value 1.
     Few,
-    /// A column has one value in the cells left; correlation 0, p-value 1.
+    /// A column has one value in the cells left; p-value 1.
     Constant,
-    /// The columns are linearly dependent; the pseudo-inverse was used.
+    /// One column is a function of others: a partial correlation is that of the pseudo-inverse; other tests have no
+    /// statistic, p-value 1.
     Singular,
 }
 
@@ -89,11 +90,9 @@ impl Status {
 pub(crate) struct Finding {
     /// Cells used.
     pub(crate) n_used: usize,
-    /// The partial correlation.
-    pub(crate) correlation: f64,
-    /// Normal under independence.
+    /// The partial correlation, or that of the residuals; `None` if the test has no such measure.
+    pub(crate) correlation: Option<f64>,
     pub(crate) statistic: f64,
-    /// Two-sided.
     pub(crate) p_value: f64,
     pub(crate) status: Status,
 }
@@ -101,12 +100,12 @@ pub(crate) struct Finding {
 impl Finding {
     /// Returns the finding of a test that could not be run.
     pub(crate) fn untested(n_used: usize, status: Status) -> Self {
-        Self { n_used, correlation: 0.0, statistic: 0.0, p_value: 1.0, status }
+        Self { n_used, correlation: None, statistic: 0.0, p_value: 1.0, status }
     }
 
     /// Returns true if there is a statistic.
     pub(crate) fn was_run(&self) -> bool {
-        matches!(self.status, Status::Ok | Status::Singular)
+        self.status == Status::Ok || self.status == Status::Singular && self.correlation.is_some()
     }
 }
 
@@ -159,4 +158,8 @@ impl Queries {
 pub(crate) trait IndependenceTest: Sync {
     /// Answers all questions, in their order.
     fn evaluate(&self, queries: &Queries) -> Result<Vec<Finding>>;
+
+    /// Returns how many sets a pair should ask of before it sees an answer: many if tests asked together
+    /// share work, 1 if one that turns out needless is a loss.
+    fn n_asked_first(&self) -> usize;
 }

@@ -143,6 +143,10 @@ impl IndependenceTest for FisherZ<'_> {
             None => self.all_direct(queries),
         })
     }
+
+    fn n_asked_first(&self) -> usize {
+        16
+    }
 }
 
 /// What a thread keeps between tests, so that a test allocates nothing.
@@ -281,5 +285,6 @@ fn finding(n_used: usize, size: usize, partial: Partial) -> Finding {
     let degrees_of_freedom = (n_used - size - 3) as f64;
     let statistic = degrees_of_freedom.sqrt() * partial.correlation.atanh();
     let status = if partial.singular { Status::Singular } else { Status::Ok };
-    Finding { n_used, correlation: partial.correlation, statistic, p_value: normal_two_sided(statistic), status }
+    let correlation = Some(partial.correlation);
+    Finding { n_used, correlation, statistic, p_value: normal_two_sided(statistic), status }
 }

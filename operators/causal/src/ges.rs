@@ -61,7 +61,7 @@ struct Move {
 /// Returns the gain of an edge by the test of its ends; see the module.
 pub(crate) fn bic_gain(finding: &Finding, n_cells: usize, penalty: f64) -> f64 {
     let total = n_cells as f64;
-    let correlation = finding.correlation.abs().min(1.0 - f64::EPSILON);
+    let correlation = finding.correlation.unwrap_or(0.0).abs().min(1.0 - f64::EPSILON);
     let rho = if finding.n_used == n_cells || !finding.was_run() {
         correlation
     } else {

@@ -43,6 +43,7 @@ pub mod colide;
 pub mod colide_stages;
 pub mod compare_graphs;
 pub mod independence;
+mod levelled;
 mod moments;
 mod random;
 pub mod simulate_dropout;

@@ -20,9 +20,6 @@ use crate::graph::Graph;
 /// Tests asked in one round at most.
 const ROUND_TESTS: usize = 1 << 18;
 
-/// Tests a pair asks in its first round of a level; doubled in each further round.
-const FIRST_ASKED: usize = 16;
-
 /// What a test that could not be run says about the pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Untestable {
@@ -81,7 +78,7 @@ impl Rules {
             Status::Ok => false,
             Status::Few | Status::Constant => true,
             // without S, a singular pair are copies of each other: dependent
-            Status::Singular => n_conditioned > 0,
+            Status::Singular => n_conditioned > 0 || !finding.was_run(),
         };
         if open && self.untestable == Untestable::Inconclusive {
             Verdict::Untestable
@@ -256,7 +253,7 @@ pub(crate) fn skeleton(
     Ok(found)
 }
 
-const UNTESTED: Finding = Finding { n_used: 0, correlation: 0.0, statistic: 0.0, p_value: -1.0, status: Status::Few };
+const UNTESTED: Finding = Finding { n_used: 0, correlation: None, statistic: 0.0, p_value: -1.0, status: Status::Few };
 
 /// A pair whose sets of this level are not all tried.
 struct Pending<'a> {
@@ -284,7 +281,7 @@ impl Level<'_> {
                 pending.push(Pending { i, j, candidates, n_asked: 0 });
             }
         }
-        let mut quota = FIRST_ASKED;
+        let mut quota = self.test.n_asked_first(); // doubled in each further round
         while !pending.is_empty() {
             let mut next = Vec::new();
             let per_chunk = (ROUND_TESTS / quota).max(1);

@@ -8,8 +8,9 @@ use arrow::datatypes::{DataType, Float64Type};
 use causeway_core::{BoundColumn, OperatorError, Relation, Result, Roles, RunContext};
 use rayon::prelude::*;
 
-use super::options::SearchOptions;
+use super::options::{SearchOptions, TestKind};
 use crate::expression::Expression;
+use crate::levelled::Levelled;
 
 /// Where the genes stand in the input.
 #[derive(Debug)]
@@ -94,6 +95,9 @@ pub(crate) fn read(
     refuse_fewer_than_two(operator, genes.len(), "genes")?;
     let expression = context.pool().install(|| Expression::new(operator, columns, options.transform))?;
     context.grow_memory(expression.bytes() / 64)?; // the masks
+    if let TestKind::Levelled(_) = options.test {
+        context.grow_memory(Levelled::bytes(expression.n_cells(), context.pool().current_num_threads()))?;
+    }
     context.progress(0.05);
     Ok(Cells { genes, expression })
 }

@@ -103,17 +103,26 @@ pub(crate) const BUDGET: Parameter = Parameter {
 pub(crate) const DELETION: Parameter = Parameter {
     name: "deletion",
     kind: ParameterKind::Choice(&["cond", "all", "none"]),
-    default: Some("'cond'"),
+    default: Some("'all'"),
     unit: "",
     meaning: "zeros that remove a cell from the test of x and y given S: those in S, those in x, y and S, or none",
 };
 
 pub(crate) const TEST: Parameter = Parameter {
     name: "test",
-    kind: ParameterKind::Choice(&["fisher_z"]),
-    default: Some("'fisher_z'"),
+    kind: ParameterKind::Choice(&["fisher_z", "gcm", "rcit"]),
+    default: Some("NULL"),
     unit: "",
-    meaning: "the test of conditional independence",
+    meaning: "partial correlation, generalised covariance measure or randomised kernel test; 'gcm' if NULL, 'fisher_z' with method => 'ges'",
+};
+
+/// The seed of the random features.
+pub(crate) const SEED: Parameter = Parameter {
+    name: "seed",
+    kind: ParameterKind::Integer { min: 0, max: i64::MAX },
+    default: Some("NULL"),
+    unit: "",
+    meaning: "seed of the random features of 'rcit'; 0 if NULL",
 };
 
 pub(crate) const ALPHA: Parameter = Parameter {
@@ -137,7 +146,7 @@ pub(crate) const MIN_ROWS: Parameter = Parameter {
     kind: ParameterKind::Integer { min: 0, max: i64::MAX },
     default: Some("NULL"),
     unit: "cells",
-    meaning: "cells a test needs; 30 + 3 |S| if NULL, and never fewer than |S| + 4",
+    meaning: "cells a test needs; 30 + 3 |S| if NULL, and never fewer than |S| + 4, or 20 with 'gcm' and 'rcit'",
 };
 
 pub(crate) const UNTESTABLE: Parameter = Parameter {

@@ -1,10 +1,12 @@
 //! The options that the operators on gene expression have in common, checked.
 
 use causeway_core::{Literals, OperatorError, Result, Spec};
+use causeway_numerics::ln_normal_two_sided;
 
-use crate::ci::{Deletion, MinRows};
+use crate::ci::{Deletion, Finding, MinRows};
 use crate::expression::Transform;
 use crate::ges::Greed;
+use crate::levelled::Measure;
 use crate::orientation::Orientation;
 use crate::pc::{Rules, Untestable};
 
@@ -66,6 +68,8 @@ impl Method {
 pub(crate) enum TestKind {
     /// Fisher's z of the partial correlation.
     FisherZ,
+    /// A test that keeps its level where regressions are curved.
+    Levelled(Measure),
 }
 
 impl TestKind {
@@ -73,7 +77,32 @@ impl TestKind {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::FisherZ => "fisher_z",
+            Self::Levelled(Measure::Gcm) => "gcm",
+            Self::Levelled(Measure::Rcit { .. }) => "rcit",
         }
+    }
+
+    /// Returns the natural logarithm of a p-value: of a normal statistic without underflow.
+    pub(crate) fn log_p_value(self, finding: &Finding) -> f64 {
+        match self {
+            Self::FisherZ | Self::Levelled(Measure::Gcm) => ln_normal_two_sided(finding.statistic),
+            Self::Levelled(Measure::Rcit { .. }) => finding.p_value.max(f64::MIN_POSITIVE).ln(),
+        }
+    }
+
+    fn from_literals(spec: &'static Spec, literals: &Literals) -> Result<Self> {
+        let is_greedy = literals.text("method") == Some("ges");
+        let word = literals.text("test").unwrap_or(if is_greedy { "fisher_z" } else { "gcm" });
+        if is_greedy && word != "fisher_z" {
+            let range = "'fisher_z' with method => 'ges', whose gain is a function of a partial correlation";
+            return Err(refused(spec, "test", range, format!("'{word}'")));
+        }
+        let seed = literals.integer("seed").and_then(|seed| u64::try_from(seed).ok()).unwrap_or(0);
+        Ok(match word {
+            "fisher_z" => Self::FisherZ,
+            "rcit" => Self::Levelled(Measure::Rcit { seed }),
+            _ => Self::Levelled(Measure::Gcm),
+        })
     }
 }
 
@@ -84,11 +113,11 @@ impl SearchOptions {
         let options = Self {
             method: Method::from_literals(spec, literals)?,
             deletion: match word("deletion") {
-                "all" => Deletion::All,
+                "cond" => Deletion::Conditioned,
                 "none" => Deletion::None,
-                _ => Deletion::Conditioned,
+                _ => Deletion::All,
             },
-            test: TestKind::FisherZ,
+            test: TestKind::from_literals(spec, literals)?,
             min_rows: match literals.integer("min_rows") {
                 Some(n_rows) => MinRows::Fixed(usize::try_from(n_rows).unwrap_or(usize::MAX)),
                 None => MinRows::Default,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::SchemaRef;
 use causeway_core::{Output, Report, Result};
-use causeway_numerics::ln_normal_two_sided;
 
+use super::options::TestKind;
 use crate::ci::Finding;
 
 /// Makes the output of columns of one length.
@@ -35,11 +35,11 @@ pub(crate) fn counts(values: impl Iterator<Item = usize>) -> ArrayRef {
 }
 
 /// Returns the statistic, the p-value and its logarithm; nulls where the test could not be run.
-pub(crate) fn statistics<'a>(findings: impl Iterator<Item = &'a Finding> + Clone) -> [ArrayRef; 3] {
+pub(crate) fn statistics<'a>(test: TestKind, findings: impl Iterator<Item = &'a Finding> + Clone) -> [ArrayRef; 3] {
     let run = findings.map(|finding| finding.was_run().then_some(finding));
     [
         doubles(run.clone().map(|finding| finding.map(|finding| finding.statistic))),
         doubles(run.clone().map(|finding| finding.map(|finding| finding.p_value))),
-        doubles(run.map(|finding| finding.map(|finding| ln_normal_two_sided(finding.statistic)))),
+        doubles(run.map(|finding| finding.map(|finding| test.log_p_value(finding)))),
     ]
 }

@@ -15,8 +15,14 @@ use crate::fisher_z::FisherZ;
 use crate::golden::{columns, expected};
 use crate::testing::*;
 
+/// Fisher's z without the cells that have a zero in S.
+fn fisher_z() -> Vec<(&'static str, Literal)> {
+    vec![("test", text("fisher_z")), ("deletion", text("cond"))]
+}
+
 fn published() -> Vec<(&'static str, Literal)> {
-    vec![("negative", text("allow")), ("min_rows", Literal::Integer(0)), ("untestable", text("independent"))]
+    let rules = [("negative", text("allow")), ("min_rows", Literal::Integer(0)), ("untestable", text("independent"))];
+    [fisher_z(), rules.to_vec()].concat()
 }
 
 fn edges(rows: &RecordBatch) -> Vec<(String, String, String)> {
@@ -91,7 +97,9 @@ fn a_collider_is_directed_and_an_all_zero_gene_is_untestable() {
             edge("c", "d", "null")
         ]
     );
-    assert_eq!(texts(&found, "status"), ["ok", "constant", "ok", "constant", "constant"]);
+    assert_eq!(texts(&found, "status"), ["ok", "few", "ok", "few", "few"]);
+    let given_only = run(&Factory, &[("deletion", text("cond"))], &collider(400));
+    assert_eq!(texts(&given_only, "status"), ["ok", "constant", "ok", "constant", "constant"]);
     let p_values = doubles(&found, "p_value");
     assert!(p_values[1].is_nan() && p_values[0] < 0.05);
     assert!(doubles(&found, "frequency").iter().all(|frequency| frequency.is_nan()));
@@ -103,7 +111,7 @@ fn the_report_counts_what_could_not_be_tested() {
     let counted = |name: &str| output.report[name].as_u64().unwrap();
     assert_eq!((counted("n_cells"), counted("n_genes"), counted("n_genes_all_zero")), (400, 4, 1));
     assert_eq!((counted("n_edges"), counted("n_directed"), counted("n_pairs_untestable")), (2, 2, 3));
-    assert_eq!((counted("n_tests_constant"), counted("n_pairs_separated")), (3, 1));
+    assert_eq!((counted("n_tests_few"), counted("n_pairs_separated")), (3, 1));
     assert_eq!(output.report["warnings"].as_array().unwrap().len(), 0);
 }
 
@@ -117,10 +125,10 @@ fn a_set_with_too_few_cells_separates_only_by_the_published_rule() {
         ("c", gene(100, |cell| a(cell) + 0.5 * noise(cell, 2.0))),
     ])
     .unwrap();
-    let kept = run(&Factory, &[], &cells);
+    let kept = run(&Factory, &fisher_z(), &cells);
     assert_eq!((kept.num_rows(), texts(&kept, "status").last().unwrap().as_str()), (3, "partly_tested"));
     let options = [("min_rows", Literal::Integer(10)), ("untestable", text("independent")), ("pairs", text("all"))];
-    let dropped = run(&Factory, &options, &cells);
+    let dropped = run(&Factory, &[fisher_z(), options.to_vec()].concat(), &cells);
     assert_eq!(texts(&dropped, "mark")[2], "null");
     assert_eq!((texts(&dropped, "status")[2].as_str(), texts(&dropped, "sepset")[2].as_str()), ("few", "a"));
 }
@@ -134,9 +142,11 @@ fn copies_are_joined_and_do_not_separate_each_other_from_the_rest() {
         ("y", gene(200, |cell| x(cell) + noise(cell, 1.0))),
     ])
     .unwrap();
-    let found = run(&Factory, &[], &cells);
-    assert_eq!(found.num_rows(), 3);
-    assert_eq!(texts(&found, "status"), ["singular", "partly_tested", "partly_tested"]);
+    for (test, of_copies) in [("fisher_z", "singular"), ("gcm", "ok")] {
+        let found = run(&Factory, &[("test", text(test))], &cells);
+        assert_eq!(found.num_rows(), 3);
+        assert_eq!(texts(&found, "status"), [of_copies, "partly_tested", "partly_tested"]);
+    }
 }
 
 #[test]
@@ -182,14 +192,38 @@ fn long_input_gives_the_network_of_the_same_wide_input() {
 #[test]
 fn threads_and_cuts_into_batches_change_no_byte() {
     let cells = wide(&columns("case02", "observed").unwrap());
-    let options = [("stability", Literal::Integer(3)), ("pairs", text("all")), ("orientation", text("max_p"))];
-    let whole = call_on(&Factory, &options, vec![cells.clone()], 1).unwrap();
-    for (threads, cut) in [(2, 7), (8, 333)] {
-        let pieces = (0..1000).step_by(cut).map(|first| cells.slice(first, cut.min(1000 - first))).collect();
-        let found = call_on(&Factory, &options, pieces, threads).unwrap();
-        assert_eq!(found.batches, whole.batches);
-        assert_eq!(found.report, whole.report);
+    for (test, n_searches) in [("fisher_z", 3), ("gcm", 1), ("rcit", 0)] {
+        let options = [
+            ("test", text(test)),
+            ("stability", Literal::Integer(n_searches)),
+            ("pairs", text("all")),
+            ("orientation", text("max_p")),
+        ];
+        let whole = call_on(&Factory, &options, vec![cells.clone()], 1).unwrap();
+        for (threads, cut) in [(2, 7), (8, 333)] {
+            let pieces = (0..1000).step_by(cut).map(|first| cells.slice(first, cut.min(1000 - first))).collect();
+            let found = call_on(&Factory, &options, pieces, threads).unwrap();
+            assert_eq!(found.batches, whole.batches, "{test}");
+            assert_eq!(found.report, whole.report, "{test}");
+        }
     }
+}
+
+#[test]
+fn the_seed_draws_the_features_of_rcit_and_the_report_names_it() {
+    let cells = collider(400);
+    let with_seed = |seed: i64| {
+        let options = [("test", text("rcit")), ("pairs", text("all")), ("seed", Literal::Integer(seed))];
+        call_on(&Factory, &options, vec![cells.clone()], 2).unwrap()
+    };
+    let (first, second) = (with_seed(0), with_seed(7));
+    let joined = edges(&first.batches[0]).into_iter().filter(|(_, _, mark)| mark != "null");
+    let joined: Vec<String> = joined.map(|(source, target, mark)| source + &mark + &target).collect();
+    assert_eq!(joined, ["a->c", "b->c"]);
+    assert_ne!(doubles(&first.batches[0], "p_value"), doubles(&second.batches[0], "p_value"));
+    assert_eq!((&first.report["test"], &second.report["test_seed"]), (&Value::from("rcit"), &Value::from(7)));
+    let by_default = call_on(&Factory, &[("test", text("rcit")), ("pairs", text("all"))], vec![cells], 2).unwrap();
+    assert_eq!(by_default.batches, first.batches);
 }
 
 #[test]
@@ -255,8 +289,9 @@ fn one_cell_and_more_genes_than_cells_have_statuses() {
 #[test]
 fn log1p_keeps_the_zeros_and_changes_the_statistic() {
     let cells = wide(&columns("case02", "observed").unwrap());
-    let plain = run(&Factory, &[("pairs", text("all"))], &cells);
-    let log = run(&Factory, &[("pairs", text("all")), ("transform", text("log1p"))], &cells);
+    let all_pairs = [fisher_z(), vec![("pairs", text("all"))]].concat();
+    let plain = run(&Factory, &all_pairs, &cells);
+    let log = run(&Factory, &[all_pairs, vec![("transform", text("log1p"))]].concat(), &cells);
     let given_one = |rows: &RecordBatch| -> Vec<(String, u64)> {
         texts(rows, "sepset").into_iter().zip(counts(rows, "n_used")).filter(|(set, _)| set.len() == 3).collect()
     };
@@ -265,6 +300,9 @@ fn log1p_keeps_the_zeros_and_changes_the_statistic() {
         given_one(&log).into_iter().filter(|row| of_plain.iter().any(|other| other.0 == row.0)).collect();
     assert!(!common.is_empty() && common.iter().all(|row| of_plain.contains(row)));
     assert_ne!(doubles(&plain, "statistic"), doubles(&log, "statistic"));
+    let plain = run(&Factory, &[], &cells);
+    let log = run(&Factory, &[("transform", text("log1p"))], &cells);
+    assert_eq!(plain, log); // ranks do not change
 }
 
 #[test]
@@ -301,9 +339,11 @@ fn warnings_name_tests_on_many_cells_and_zeros_that_were_kept() {
         let output = call_on(&Factory, options, vec![cells.clone()], 2).unwrap();
         output.report["warnings"].as_array().unwrap().iter().map(Value::to_string).collect::<Vec<_>>()
     };
-    let found = warnings(&[]);
-    assert!(found.len() == 1 && found[0].contains("used more than 5000 cells"), "{found:?}");
-    assert!(warnings(&[("deletion", text("all"))]).is_empty());
+    assert!(warnings(&[]).is_empty());
+    let found = warnings(&fisher_z());
+    assert!(found.len() == 1 && found[0].contains("used more than 1000 cells"), "{found:?}");
+    let found = warnings(&[("test", text("fisher_z"))]);
+    assert!(found.len() == 1 && found[0].contains("used more than 4000 cells"), "{found:?}");
     assert!(warnings(&[("deletion", text("none"))])[0].contains("zeros of the genes conditioned on were kept"));
     assert!(warnings(&[("max_level", Literal::Integer(0))])[0].contains("max_level"));
 }
@@ -354,28 +394,35 @@ fn options_of_the_other_search_are_refused() {
     assert!(refused(&[("budget", Literal::Integer(2))]).contains("left out unless method => 'ges'"));
     assert!(refused(&[("method", text("ges")), ("pairs", text("all"))]).contains("left out with method => 'ges'"));
     assert!(refused(&[("method", text("ges")), ("orientation", text("max_p"))]).contains("left out with"));
+    let message = refused(&[("method", text("ges")), ("test", text("gcm"))]);
+    assert!(message.contains("option `test` of grn_dropout must be 'fisher_z' with method => 'ges'"), "{message}");
 }
 
-/// Simulates forks a <- b -> c with dropout logistic in the own value, and returns the share in which a and c are
-/// called dependent given b at 5 %, by which zeros remove a cell: those of b, all, none.
+/// Simulates a fork a <- b -> c with dropout logistic in the own value: a, c and b.
+fn fork(n_cells: usize, seed: u64) -> Vec<Vec<f64>> {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let mut normal = || -> f64 {
+        let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
+    };
+    let middle: Vec<f64> = (0..n_cells).map(|_| normal()).collect();
+    let mut end = || middle.iter().map(|b| b + normal()).collect::<Vec<f64>>();
+    let mut genes = vec![end(), end(), middle.clone()];
+    for value in genes.iter_mut().flatten() {
+        if rng.random::<f64>() < 1.0 / (1.0 + (0.5 + 1.5 * *value).exp()) {
+            *value = 0.0;
+        }
+    }
+    genes
+}
+
+/// Returns the share of forks in which a and c are called dependent given b at 5 %, by which zeros remove a cell:
+/// those of b, all, none.
 fn rejections(n_cells: usize, n_forks: u64) -> [f64; 3] {
     let context = RunContext::for_test(2).unwrap();
     let mut rejected = [0.0; 3];
     for seed in 0..n_forks {
-        let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let mut normal = || -> f64 {
-            let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-            radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
-        };
-        let middle: Vec<f64> = (0..n_cells).map(|_| normal()).collect();
-        let mut end = || middle.iter().map(|b| b + normal()).collect::<Vec<f64>>();
-        let mut genes = vec![end(), end(), middle.clone()];
-        for value in genes.iter_mut().flatten() {
-            if rng.random::<f64>() < 1.0 / (1.0 + (0.5 + 1.5 * *value).exp()) {
-                *value = 0.0;
-            }
-        }
-        let expression = Expression::new("test", genes, Transform::None).unwrap();
+        let expression = Expression::new("test", fork(n_cells, seed), Transform::None).unwrap();
         for (rejected, deletion) in rejected.iter_mut().zip([Deletion::Conditioned, Deletion::All, Deletion::None]) {
             let test = FisherZ::new(&expression, deletion, MinRows::Default, Workers::of(&context)).unwrap();
             let mut queries = Queries::new(1);
@@ -385,6 +432,21 @@ fn rejections(n_cells: usize, n_forks: u64) -> [f64; 3] {
         }
     }
     rejected
+}
+
+#[test]
+fn an_edge_that_dropout_alone_makes_goes_with_the_default_test() {
+    let (mut by_fisher_z, mut by_default) = (0, 0);
+    for seed in 0..10 {
+        let cells = wide(&fork(10_000, seed));
+        let is_fork = |options: &[(&'static str, Literal)]| {
+            let found = run(&Factory, &[options, &[("negative", text("allow"))]].concat(), &cells);
+            i32::from(texts(&found, "target") == ["g02", "g02"])
+        };
+        by_fisher_z += is_fork(&fisher_z());
+        by_default += is_fork(&[]);
+    }
+    assert!(by_fisher_z <= 6 && by_default >= 8, "{by_fisher_z} {by_default}");
 }
 
 /// Why the report warns: at 10 000 cells 0.73 (zeros of b), 0.07 (all) and 1 (none) were found by other code.

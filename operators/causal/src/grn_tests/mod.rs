@@ -11,7 +11,7 @@
 //! `p_value`, `log_p_value`, `status`, `verdict`.
 //!
 //! # Parameters
-//! As [`crate::grn_dropout`], without `pairs`, `stability` and `seed`.
+//! As [`crate::grn_dropout`], without `pairs` and `stability`; `seed` is that of `'rcit'`.
 //!
 //! # Shapes
 //! As many rows as tests: at least p (p - 1) / 2 for p genes. Memory grows with them.
@@ -59,11 +59,11 @@ use causeway_core::{
 
 use crate::grn::cells::{Cells, Layout, read};
 use crate::grn::columns::{
-    ALPHA, CELLS, DELETION, EXPRESSION, INDIRECT, MAX_LEVEL, METHOD, MIN_ROWS, NAMES, NEGATIVE, ORIENTATION, TEST,
-    TRANSFORM, UNTESTABLE,
+    ALPHA, CELLS, DELETION, EXPRESSION, INDIRECT, MAX_LEVEL, METHOD, MIN_ROWS, NAMES, NEGATIVE, ORIENTATION, SEED,
+    TEST, TRANSFORM, UNTESTABLE,
 };
 use crate::grn::network::{find_network, report};
-use crate::grn::options::SearchOptions;
+use crate::grn::options::{SearchOptions, TestKind};
 use crate::grn::output::{assemble, counts, doubles, join, statistics, texts};
 use crate::pc::Test;
 
@@ -83,14 +83,26 @@ order in which sets are tried; the first set with verdict `independent` separate
 of `phase` `orientation` are the further tests of `orientation => 'max_p'`.
 
 `verdict` is `dependent` if p_value <= `alpha`, `independent` if it is above, `untestable` if the test could not be
-run: `few` cells, a `constant` gene in them, or `singular` correlations given other genes. With
-`untestable => 'independent'` the latter count as independence, a singular one by its pseudo-inverse. Tests of
+run: `few` cells, a `constant` gene in them, or `singular`, a gene that is a function of others. With
+`untestable => 'independent'` the latter count as independence, a singular partial correlation by its pseudo-inverse. Tests of
 several pairs are run ahead together for speed; those that one after another would not have run are not listed.
 
 Nulls, NaN, infinite and negative values are treated as by `grn_dropout`. The number of rows is at least
 p (p - 1) / 2 for p genes, and memory grows with it.",
     inputs: &[CELLS],
-    parameters: &[METHOD, DELETION, TEST, ALPHA, MAX_LEVEL, MIN_ROWS, UNTESTABLE, TRANSFORM, NEGATIVE, ORIENTATION],
+    parameters: &[
+        METHOD,
+        DELETION,
+        TEST,
+        ALPHA,
+        MAX_LEVEL,
+        MIN_ROWS,
+        UNTESTABLE,
+        TRANSFORM,
+        NEGATIVE,
+        ORIENTATION,
+        SEED,
+    ],
     output: &[
         name("x", "a gene; that of the earlier column"),
         name("y", "the other gene"),
@@ -98,8 +110,8 @@ p (p - 1) / 2 for p genes, and memory grows with it.",
         count("level", "genes", "size of S"),
         text("phase", "`skeleton` or `orientation`"),
         count("n_used", "cells", "cells left by deletion"),
-        number("correlation", "", "partial correlation, in (-1, 1); null if the test could not be run"),
-        number("statistic", "", "Fisher's z; null if the test could not be run"),
+        number("correlation", "", "partial correlation, with 'gcm' that of the residuals, in (-1, 1); null with 'rcit' or if the test could not be run"),
+        number("statistic", "", "of the test, see grn_dropout; null if the test could not be run"),
         number("p_value", "probability", "two-sided; null if the test could not be run"),
         number("log_p_value", "nats", "its natural logarithm"),
         text("status", "`ok`, `few`, `constant` or `singular`"),
@@ -159,12 +171,16 @@ impl Operator for Bound {
         let of_orientation = network.orientation_tests.iter().map(|test| ("orientation", test));
         let tests: Vec<(&str, &Test)> = of_skeleton.chain(of_orientation).collect();
         context.progress(1.0);
-        assemble(self.output_schema()?, columns(&tests, &cells), report(&cells, &self.search, &network))
+        assemble(
+            self.output_schema()?,
+            columns(&tests, &cells, self.search.test),
+            report(&cells, &self.search, &network),
+        )
     }
 }
 
-fn columns(tests: &[(&str, &Test)], cells: &Cells) -> Vec<ArrayRef> {
-    let [statistic, p_value, log_p_value] = statistics(tests.iter().map(|(_, test)| &test.finding));
+fn columns(tests: &[(&str, &Test)], cells: &Cells, kind: TestKind) -> Vec<ArrayRef> {
+    let [statistic, p_value, log_p_value] = statistics(kind, tests.iter().map(|(_, test)| &test.finding));
     vec![
         texts(tests.iter().map(|(_, test)| &cells.genes[test.x])),
         texts(tests.iter().map(|(_, test)| &cells.genes[test.y])),
@@ -172,7 +188,7 @@ fn columns(tests: &[(&str, &Test)], cells: &Cells) -> Vec<ArrayRef> {
         counts(tests.iter().map(|(_, test)| test.set.len())),
         texts(tests.iter().map(|(phase, _)| phase)),
         counts(tests.iter().map(|(_, test)| test.finding.n_used)),
-        doubles(tests.iter().map(|(_, test)| test.finding.was_run().then_some(test.finding.correlation))),
+        doubles(tests.iter().map(|(_, test)| test.finding.correlation)),
         statistic,
         p_value,
         log_p_value,

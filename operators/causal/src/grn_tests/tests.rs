@@ -10,7 +10,13 @@ use crate::testing::*;
 fn the_tests_of_each_level_are_as_many_as_in_the_reference() {
     for case in ["case01", "case03", "case05"] {
         let (expected, cells) = (expected(case), wide(&columns(case, "observed").unwrap()));
-        let options = [("negative", text("allow")), ("min_rows", Literal::Integer(0)), ("orientation", text("max_p"))];
+        let options = [
+            ("test", text("fisher_z")),
+            ("deletion", text("cond")),
+            ("negative", text("allow")),
+            ("min_rows", Literal::Integer(0)),
+            ("orientation", text("max_p")),
+        ];
         let found = run(&Factory, &options, &cells);
         let levels = counts(&found, "level");
         let phases = texts(&found, "phase");

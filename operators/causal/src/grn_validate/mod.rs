@@ -17,10 +17,10 @@
 //! `statistic`, `p_value`, `q_value`, `status`.
 //!
 //! # Parameters
-//! As [`crate::grn_dropout`], without `pairs`, `stability` and `seed`; `deletion` `'all'`; `given` `'sepset'`.
+//! As [`crate::grn_dropout`], without `pairs` and `stability`; `seed` is that of `'rcit'`; `given` `'sepset'`.
 //!
 //! # Shapes
-//! At most p (p - 1) rows for p genes. Cost: the search, and four times its level 0.
+//! At most p (p - 1) rows for p genes, each one test after those of the search.
 //!
 //! # Errors
 //! As [`crate::grn_dropout`].
@@ -72,10 +72,11 @@ use self::algorithm::{Check, checks, false_discovery_rates};
 use self::params::GrnValidate;
 use crate::grn::cells::{Cells, Layout, read};
 use crate::grn::columns::{
-    ALPHA, CELLS, DELETION, EXPRESSION, INDIRECT, MAX_LEVEL, METHOD, MIN_ROWS, NAMES, NEGATIVE, ORIENTATION, TEST,
-    TRANSFORM, UNTESTABLE,
+    ALPHA, CELLS, DELETION, EXPRESSION, INDIRECT, MAX_LEVEL, METHOD, MIN_ROWS, NAMES, NEGATIVE, ORIENTATION, SEED,
+    TEST, TRANSFORM, UNTESTABLE,
 };
 use crate::grn::network::{find_network, report};
+use crate::grn::options::TestKind;
 use crate::grn::output::{assemble, counts, doubles, join, statistics, texts};
 
 /// Makes the operator `grn_validate`.
@@ -95,21 +96,21 @@ After a search with the options given, each row tests R_i against the values of 
 separated is checked in both directions, given the set that separated it; with `'neighbours'` each gene i against
 every gene that is not its neighbour, given all its neighbours (at most 30).
 
-`statistic` is Fisher's z of the partial correlation of R_i and X_j given S. `q_value` is the p-value adjusted for all
+`statistic` is that of `test` for R_i and X_j given S; but for `'rcit'` it is > 0 if i is zero more often where j is high. `q_value` is the p-value adjusted for all
 checks (Benjamini and Hochberg 1995): rows with q_value <= 0.05 hold at most 5 % false alarms on average, if the
 p-values are right. Fisher's z is an approximation for a column of zeros and ones, and too eager on many cells if
-dropout depends on the value, as described for `grn_dropout`: look at the size of `correlation` too. A pair that is
+dropout depends on the value, as described for `grn_dropout`. On many cells small causes are found too: look at the size of `correlation`. A pair that is
 joined in the network cannot be checked: i itself would have to be given. A driver j of the dropout of i makes i and j
-dependent, so with `deletion => 'cond'` it hides as an edge; the default here is `'all'`, which removes the zeros of i
+dependent, so with `deletion => 'cond'` it hides as an edge; the default `'all'` removes the zeros of i
 from the search and leaves the pair to the check.
 
 `status` is `ok`, `few` (cells), `constant` (a gene without or with nothing but zeros, among others) or `singular`.
-Nulls, NaN, infinite and negative values are treated as by `grn_dropout`. Cost: the search, four times its level
-0, and one pass over the cells of each S.",
+Nulls, NaN, infinite and negative values are treated as by `grn_dropout`. Cost: the search, and one test for
+each row.",
     inputs: &[CELLS],
     parameters: &[
         METHOD,
-        Parameter { default: Some("'all'"), ..DELETION },
+        DELETION,
         TEST,
         ALPHA,
         MAX_LEVEL,
@@ -118,6 +119,7 @@ Nulls, NaN, infinite and negative values are treated as by `grn_dropout`. Cost: 
         TRANSFORM,
         NEGATIVE,
         ORIENTATION,
+        SEED,
         Parameter {
             name: "given",
             kind: ParameterKind::Choice(&["sepset", "neighbours"]),
@@ -138,8 +140,8 @@ Nulls, NaN, infinite and negative values are treated as by `grn_dropout`. Cost: 
             meaning: "cells without a zero in S",
             from: EXPRESSION,
         },
-        number("correlation", "", "partial correlation of R_i and X_j; > 0: i is zero more often where j is high"),
-        number("statistic", "", "Fisher's z; null if the test could not be run"),
+        number("correlation", "", "partial correlation of R_i and X_j, with 'gcm' that of the residuals; null with 'rcit' or if the test could not be run"),
+        number("statistic", "", "of the test, see grn_dropout; null if the test could not be run"),
         number("p_value", "probability", "two-sided; null if the test could not be run"),
         number("q_value", "probability", "adjusted for all checks; null if the test could not be run"),
         text("status", "`ok`, `few`, `constant` or `singular`"),
@@ -201,18 +203,18 @@ impl Operator for Bound {
         report.insert("n_rejected", rejected(&p_values).into());
         report.insert("n_rejected_adjusted", rejected(&q_values).into());
         context.progress(1.0);
-        assemble(self.output_schema()?, columns(&checks, &q_values, &cells), report)
+        assemble(self.output_schema()?, columns(&checks, &q_values, &cells, search.test), report)
     }
 }
 
-fn columns(checks: &[Check], q_values: &[f64], cells: &Cells) -> Vec<ArrayRef> {
-    let [statistic, p_value, _] = statistics(checks.iter().map(|check| &check.finding));
+fn columns(checks: &[Check], q_values: &[f64], cells: &Cells, test: TestKind) -> Vec<ArrayRef> {
+    let [statistic, p_value, _] = statistics(test, checks.iter().map(|check| &check.finding));
     vec![
         texts(checks.iter().map(|check| &cells.genes[check.gene])),
         texts(checks.iter().map(|check| &cells.genes[check.driver])),
         texts(checks.iter().map(|check| join(&cells.genes, &check.given))),
         counts(checks.iter().map(|check| check.finding.n_used)),
-        doubles(checks.iter().map(|check| check.finding.was_run().then_some(check.finding.correlation))),
+        doubles(checks.iter().map(|check| check.finding.correlation)),
         statistic,
         p_value,
         doubles(q_values.iter().map(|value| (!value.is_nan()).then_some(*value))),

@@ -2,9 +2,9 @@
 
 use causeway_numerics::normal_sf;
 
-use super::Independence;
 use super::regression::{Design, Smoothing};
 use super::scores::{float, normal_scores};
+use super::{Independence, MIN_ROWS};
 
 /// Splines for one variable; with normal scores they stand about half a deviation apart.
 const MAX_SPLINES: usize = 16;
@@ -15,8 +15,8 @@ const ROWS_A_SPLINE: usize = 25;
 /// Fewest splines that bend.
 const MIN_SPLINES: usize = 5;
 
-/// Fewest rows that are tested.
-const MIN_ROWS: usize = 20;
+/// A column of which regression leaves no more than this share of the variance is a function of the others.
+const SINGULAR: f64 = 1e-10;
 
 /// Tests whether two columns are independent given others (Shah and Peters 2020, eq. 3).
 ///
@@ -27,7 +27,7 @@ const MIN_ROWS: usize = 20;
 /// cross-validation. Dependence that leaves the covariance of the residuals 0 is not seen.
 ///
 /// Returns `None` where no test is possible: fewer than 20 rows, a constant column, a NaN, columns of different
-/// lengths, or equations without a solution. Cost O(n k^2) with k about 16 |s| + |s|^2 / 2.
+/// lengths, a column that is a smooth function of s, or equations without a solution. Cost O(n k^2) with k about 16 |s| + |s|^2 / 2.
 pub fn gcm(x: &[f64], y: &[f64], s: &[&[f64]]) -> Option<Independence> {
     let n_rows = x.len();
     if n_rows < MIN_ROWS || y.len() != n_rows || s.iter().any(|column| column.len() != n_rows) {
@@ -46,7 +46,13 @@ pub fn gcm(x: &[f64], y: &[f64], s: &[&[f64]]) -> Option<Independence> {
     let mean = products.iter().sum::<f64>() / n;
     let variance = products.iter().map(|product| (product - mean) * (product - mean)).sum::<f64>() / n;
     let statistic = n.sqrt() * mean / variance.sqrt();
-    statistic.is_finite().then(|| Independence { statistic, p_value: 2.0 * normal_sf(statistic.abs()) })
+    let left = |end: usize| residuals.iter().skip(end).step_by(2).map(|value| value * value).sum::<f64>() / n;
+    let (left_x, left_y) = (left(0), left(1));
+    if !statistic.is_finite() || left_x.min(left_y) < SINGULAR {
+        return None;
+    }
+    let correlation = Some(mean / (left_x * left_y).sqrt());
+    Some(Independence { statistic, p_value: 2.0 * normal_sf(statistic.abs()), correlation })
 }
 
 /// Cubic splines of each column, then the products of each pair of columns; the constant alone for none.

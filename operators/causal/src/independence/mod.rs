@@ -19,6 +19,9 @@ mod scores;
 #[cfg(test)]
 mod tests;
 
+/// Fewest rows that are tested.
+pub(crate) const MIN_ROWS: usize = 20;
+
 pub use self::gcm::gcm;
 pub use self::rcit::{RcitParams, rcit};
 
@@ -29,4 +32,6 @@ pub struct Independence {
     pub statistic: f64,
     /// The probability of a statistic as large if X and Y are independent given S.
     pub p_value: f64,
+    /// The correlation of the two residuals, where the test is about one.
+    pub correlation: Option<f64>,
 }

@@ -6,13 +6,10 @@ use causeway_numerics::gamma_sf;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
-use super::Independence;
 use super::regression::{Design, Smoothing};
 use super::scores::{float, normal_scores};
+use super::{Independence, MIN_ROWS};
 use crate::random::standard_normal;
-
-/// Fewest rows that are tested.
-const MIN_ROWS: usize = 20;
 
 /// The numbers of random features, and the seed that draws them.
 #[derive(Debug, Clone, Copy)]
@@ -118,7 +115,7 @@ fn statistic(residuals: &[f64], n_features: usize) -> Option<Independence> {
     }
     let statistic = n * means.iter().map(|mean| mean * mean).sum::<f64>();
     let p_value = weighted_chi_square_sf(statistic, &covariance, n_products);
-    p_value.is_finite().then_some(Independence { statistic, p_value })
+    p_value.is_finite().then_some(Independence { statistic, p_value, correlation: None })
 }
 
 fn fill_products(row: &[f64], n_features: usize, out: &mut [f64]) {
