@@ -219,7 +219,7 @@ fn statements_as_deep_as_can_be_end_their_job_and_not_the_worker() {
     let shapes = [("abs(", ")"), ("CASE WHEN true THEN ", " END"), ("(SELECT ", ")"), ("- ", "")];
     for (open, close) in shapes {
         submit(&lake, &[&nested(150, open, close)]);
-        let refused = lake.run(&["submit", &nested(20_000, open, close)]);
+        let refused = lake.run(&["submit", &nested(4_000, open, close)]);
         let error = String::from_utf8_lossy(&refused.stderr);
         let is_told = refused.status.code().is_some_and(|code| code != 0) && error.contains("CW0102");
         assert!(is_told, "{open}: {:?} {error}", refused.status);
