@@ -224,11 +224,6 @@ fn statements_as_deep_as_can_be_end_their_job_and_not_the_worker() {
         let is_told = refused.status.code().is_some_and(|code| code != 0) && error.contains("CW0102");
         assert!(is_told, "{open}: {:?} {error}", refused.status);
     }
-    // A view of a view of a view: each is shallow, together they are deep.
-    let view = |number: usize| format!("CREATE VIEW a.v{number} AS SELECT n + 1 AS n FROM a.v{};", number - 1);
-    let views: String = (1..=60).map(view).collect();
-    lake.ok(&["sql", "-c", &format!("CREATE VIEW a.v0 AS SELECT n FROM a.t; {views}")]);
-    submit(&lake, &["CREATE OR REPLACE TABLE a.deep AS SELECT count(*) AS n FROM a.v60"]);
     let drained = lake.run(&["worker", "--drain", "--slots", "2"]);
     assert_eq!(drained.status.code(), Some(0), "{}", String::from_utf8_lossy(&drained.stderr));
     let outcomes = lake.query("SELECT outcome FROM system.attempts WHERE outcome NOT IN ('succeeded', 'failed')");
