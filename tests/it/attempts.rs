@@ -212,14 +212,14 @@ fn a_job_with_little_memory_spills_to_a_folder_that_goes_with_it_even_if_it_is_k
 #[test]
 fn statements_as_deep_as_can_be_end_their_job_and_not_the_worker() {
     let lake = lake();
-    limit(&lake, "max_depth = 256");
+    limit(&lake, "max_depth = 128");
     let nested = |depth: usize, open: &str, close: &str| {
         format!("CREATE OR REPLACE TABLE a.deep AS SELECT {}1{} AS n", open.repeat(depth), close.repeat(depth))
     };
     let shapes = [("abs(", ")"), ("CASE WHEN true THEN ", " END"), ("(SELECT ", ")"), ("- ", "")];
     for (open, close) in shapes {
-        submit(&lake, &[&nested(150, open, close)]);
-        let refused = lake.run(&["submit", &nested(4_000, open, close)]);
+        submit(&lake, &[&nested(80, open, close)]);
+        let refused = lake.run(&["submit", &nested(1_000, open, close)]);
         let error = String::from_utf8_lossy(&refused.stderr);
         let is_told = refused.status.code().is_some_and(|code| code != 0) && error.contains("CW0102");
         assert!(is_told, "{open}: {:?} {error}", refused.status);
