@@ -14,6 +14,10 @@ const MAX_CHAIN: usize = 500;
 /// The most relations that one statement may join or unite.
 const MAX_RELATIONS: usize = 200;
 
+/// The most subqueries within each other, those right in FROM not counted: planning takes nearly twice as long
+/// for each of them.
+const MAX_SUBQUERIES: usize = 12;
+
 /// Size limits of a statement.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -78,6 +82,8 @@ fn check_nesting(tokens: &[TokenWithSpan], limits: &Limits) -> Result<()> {
 struct Level {
     chain: usize,
     in_from: bool,
+    /// True if it holds a query that does not stand in FROM.
+    is_subquery: bool,
 }
 
 struct Nesting {
@@ -107,7 +113,11 @@ impl Nesting {
                 self.set_from(keyword == Keyword::JOIN);
             }
             Keyword::FROM => self.set_from(true),
-            Keyword::SELECT | Keyword::WHERE | Keyword::GROUP | Keyword::ORDER | Keyword::HAVING | Keyword::LIMIT => {
+            Keyword::SELECT => {
+                self.set_from(false);
+                self.subquery();
+            }
+            Keyword::WHERE | Keyword::GROUP | Keyword::ORDER | Keyword::HAVING | Keyword::LIMIT => {
                 self.set_from(false);
             }
             Keyword::AND
@@ -142,6 +152,12 @@ impl Nesting {
         }
     }
 
+    fn subquery(&mut self) {
+        if let [.., outer, level] = self.levels.as_mut_slice() {
+            level.is_subquery = !outer.in_from;
+        }
+    }
+
     fn close(&mut self) {
         if self.levels.len() > 1 {
             self.levels.pop();
@@ -154,6 +170,9 @@ impl Nesting {
         }
         if self.relations > MAX_RELATIONS {
             return Some(format!("more than {MAX_RELATIONS} joined or united relations"));
+        }
+        if self.levels.iter().filter(|level| level.is_subquery).count() > MAX_SUBQUERIES {
+            return Some(format!("more than {MAX_SUBQUERIES} subqueries within each other"));
         }
         let depth: usize = self.levels.iter().map(|level| level.chain).sum();
         (depth > MAX_CHAIN).then(|| format!("a chain of more than {MAX_CHAIN} operators"))
@@ -213,5 +232,11 @@ mod tests {
             Some("CW0102")
         );
         assert_eq!(code(&" ".repeat(2 << 20)), Some("CW0102"));
+        let scalar = |depth: usize| format!("SELECT {}1{}", "(SELECT ".repeat(depth), ")".repeat(depth));
+        assert_eq!((code(&scalar(12)), code(&scalar(13))), (None, Some("CW0102")));
+        let exists = format!("SELECT 1 WHERE {}true{}", "EXISTS (SELECT 1 WHERE ".repeat(13), ")".repeat(13));
+        assert_eq!(code(&exists), Some("CW0102"));
+        let derived = format!("SELECT * FROM {}t{}", "(SELECT * FROM ".repeat(40), ") AS t".repeat(40));
+        assert_eq!(code(&derived), None);
     }
 }

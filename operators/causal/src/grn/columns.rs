@@ -1,6 +1,8 @@
 //! The columns and options that the operators on gene expression have in common.
 
-use causeway_core::{ColumnRole, ColumnType, InputSpec, Parameter, ParameterKind, Transformation};
+use causeway_core::{
+    ColumnRole, ColumnSpec, ColumnType, InputSpec, OutputType, Parameter, ParameterKind, Transformation,
+};
 
 const GENES: ColumnRole = ColumnRole {
     role: "genes",
@@ -180,3 +182,23 @@ pub(crate) const ORIENTATION: Parameter = Parameter {
     unit: "",
     meaning: "colliders by the set that separated their ends, or by the set with the largest p-value, strongest first",
 };
+
+/// A column of a gene's name.
+pub(crate) const fn name(name: &'static str, meaning: &'static str) -> ColumnSpec {
+    ColumnSpec { name, kind: OutputType::Utf8, nullable: false, unit: "", meaning, from: NAMES }
+}
+
+/// A column of words.
+pub(crate) const fn text(name: &'static str, meaning: &'static str) -> ColumnSpec {
+    ColumnSpec { name, kind: OutputType::Utf8, nullable: false, unit: "", meaning, from: EXPRESSION }
+}
+
+/// A column of numbers that may be null.
+pub(crate) const fn number(name: &'static str, unit: &'static str, meaning: &'static str) -> ColumnSpec {
+    ColumnSpec { name, kind: OutputType::Float64, nullable: true, unit, meaning, from: EXPRESSION }
+}
+
+/// A column of counts.
+pub(crate) const fn count(name: &'static str, unit: &'static str, meaning: &'static str) -> ColumnSpec {
+    ColumnSpec { name, kind: OutputType::UInt64, nullable: false, unit, meaning, from: EXPRESSION }
+}

@@ -92,8 +92,8 @@ use self::algorithm::{Row, frequencies, rows};
 use self::params::GrnDropout;
 use crate::grn::cells::{Cells, Layout, read};
 use crate::grn::columns::{
-    ALPHA, BUDGET, CELLS, DELETION, EXPRESSION, INDIRECT, MAX_LEVEL, METHODS, MIN_ROWS, NAMES, NEGATIVE, ORIENTATION,
-    PENALTY, SEED, TEST, TRANSFORM, UNTESTABLE,
+    ALPHA, BUDGET, CELLS, DELETION, EXPRESSION, INDIRECT, MAX_LEVEL, METHODS, MIN_ROWS, NEGATIVE, ORIENTATION, PENALTY,
+    SEED, TEST, TRANSFORM, UNTESTABLE, count, name, number,
 };
 use crate::grn::network::{find_network, report};
 use crate::grn::options::TestKind;
@@ -262,18 +262,6 @@ with k about 16 |S|, so thousands of genes want `'fisher_z'`.",
     source: "Dai, Ng, Luo, Spirtes, Stojanov, Zhang 2024, Gene regulatory network inference in the presence of dropouts; Spirtes, Glymour, Scheines 2000; Colombo, Maathuis 2014; Meek 1995; Ramsey 2016; Meinshausen, Bühlmann 2010; Chickering 2002; Nandy, Hauser, Maathuis 2018; Shah, Peters 2020; Strobl, Zhang, Visweswaran 2019",
     example: "SELECT * FROM grn_dropout((SELECT * FROM genomic.expression), alpha => 0.01, stability => 20)",
 };
-
-const fn name(name: &'static str, meaning: &'static str) -> ColumnSpec {
-    ColumnSpec { name, kind: OutputType::Utf8, nullable: false, unit: "", meaning, from: NAMES }
-}
-
-const fn number(name: &'static str, unit: &'static str, meaning: &'static str) -> ColumnSpec {
-    ColumnSpec { name, kind: OutputType::Float64, nullable: true, unit, meaning, from: EXPRESSION }
-}
-
-const fn count(name: &'static str, unit: &'static str, meaning: &'static str) -> ColumnSpec {
-    ColumnSpec { name, kind: OutputType::UInt64, nullable: false, unit, meaning, from: EXPRESSION }
-}
 
 impl OperatorFactory for Factory {
     fn spec(&self) -> &'static Spec {

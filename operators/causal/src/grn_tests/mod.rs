@@ -53,14 +53,13 @@ mod tests;
 
 use arrow::array::ArrayRef;
 use causeway_core::{
-    ColumnSpec, Literals, Operator, OperatorFactory, Output, OutputType, PrivacyClaim, Relation, Result, Roles,
-    RunContext, Spec,
+    Literals, Operator, OperatorFactory, Output, PrivacyClaim, Relation, Result, Roles, RunContext, Spec,
 };
 
 use crate::grn::cells::{Cells, Layout, read};
 use crate::grn::columns::{
-    ALPHA, CELLS, DELETION, EXPRESSION, INDIRECT, MAX_LEVEL, METHOD, MIN_ROWS, NAMES, NEGATIVE, ORIENTATION, SEED,
-    TEST, TRANSFORM, UNTESTABLE,
+    ALPHA, CELLS, DELETION, INDIRECT, MAX_LEVEL, METHOD, MIN_ROWS, NEGATIVE, ORIENTATION, SEED, TEST, TRANSFORM,
+    UNTESTABLE, count, name, number, text,
 };
 use crate::grn::network::{find_network, report};
 use crate::grn::options::{SearchOptions, TestKind};
@@ -122,22 +121,6 @@ p (p - 1) / 2 for p genes, and memory grows with it.",
     source: "As grn_dropout: Dai, Ng, Luo, Spirtes, Stojanov, Zhang 2024; Colombo, Maathuis 2014",
     example: "SELECT * FROM grn_tests((SELECT * FROM genomic.expression), alpha => 0.01) WHERE verdict = 'untestable'",
 };
-
-const fn name(name: &'static str, meaning: &'static str) -> ColumnSpec {
-    ColumnSpec { name, kind: OutputType::Utf8, nullable: false, unit: "", meaning, from: NAMES }
-}
-
-const fn text(name: &'static str, meaning: &'static str) -> ColumnSpec {
-    ColumnSpec { name, kind: OutputType::Utf8, nullable: false, unit: "", meaning, from: EXPRESSION }
-}
-
-const fn number(name: &'static str, unit: &'static str, meaning: &'static str) -> ColumnSpec {
-    ColumnSpec { name, kind: OutputType::Float64, nullable: true, unit, meaning, from: EXPRESSION }
-}
-
-const fn count(name: &'static str, unit: &'static str, meaning: &'static str) -> ColumnSpec {
-    ColumnSpec { name, kind: OutputType::UInt64, nullable: false, unit, meaning, from: EXPRESSION }
-}
 
 impl OperatorFactory for Factory {
     fn spec(&self) -> &'static Spec {

@@ -72,8 +72,8 @@ use self::algorithm::{Check, checks, false_discovery_rates};
 use self::params::GrnValidate;
 use crate::grn::cells::{Cells, Layout, read};
 use crate::grn::columns::{
-    ALPHA, CELLS, DELETION, EXPRESSION, INDIRECT, MAX_LEVEL, METHOD, MIN_ROWS, NAMES, NEGATIVE, ORIENTATION, SEED,
-    TEST, TRANSFORM, UNTESTABLE,
+    ALPHA, CELLS, DELETION, EXPRESSION, INDIRECT, MAX_LEVEL, METHOD, MIN_ROWS, NEGATIVE, ORIENTATION, SEED, TEST,
+    TRANSFORM, UNTESTABLE, name, number, text,
 };
 use crate::grn::network::{find_network, report};
 use crate::grn::options::TestKind;
@@ -151,18 +151,6 @@ each row.",
     source: "Dai, Ng, Luo, Spirtes, Stojanov, Zhang 2024; Benjamini, Hochberg 1995",
     example: "SELECT * FROM grn_validate((SELECT * FROM genomic.expression)) WHERE q_value <= 0.05 ORDER BY p_value",
 };
-
-const fn name(name: &'static str, meaning: &'static str) -> ColumnSpec {
-    ColumnSpec { name, kind: OutputType::Utf8, nullable: false, unit: "", meaning, from: NAMES }
-}
-
-const fn text(name: &'static str, meaning: &'static str) -> ColumnSpec {
-    ColumnSpec { name, kind: OutputType::Utf8, nullable: false, unit: "", meaning, from: EXPRESSION }
-}
-
-const fn number(name: &'static str, unit: &'static str, meaning: &'static str) -> ColumnSpec {
-    ColumnSpec { name, kind: OutputType::Float64, nullable: true, unit, meaning, from: EXPRESSION }
-}
 
 impl OperatorFactory for Factory {
     fn spec(&self) -> &'static Spec {
