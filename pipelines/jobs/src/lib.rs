@@ -63,6 +63,7 @@
 //! Where to look next: [`Pipeline`], [`Runner`], [`Jobs`], [`Worker`], [`Schedule`], [`Schedules`], [`Scheduler`].
 
 mod check;
+mod defaults;
 mod digest;
 mod error;
 mod folder;
