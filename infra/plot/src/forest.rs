@@ -15,7 +15,7 @@ use crate::{Format, PlotError};
 const MOST: usize = 60;
 const ROW: u32 = 52;
 const HEAD: u32 = 90;
-const FOOT: u32 = 110;
+const FOOT: u32 = 84;
 /// Where the names end, and where the numbers begin from the right, in dots.
 const NAMES: i32 = 420;
 const NUMBERS: i32 = 420;
@@ -80,8 +80,8 @@ impl Paint for Forest {
             .margin_left(NAMES)
             .margin_right(NUMBERS)
             .margin_top(HEAD)
-            .margin_bottom(FOOT - 60)
-            .x_label_area_size(60)
+            .margin_bottom(FOOT - 64)
+            .x_label_area_size(64)
             .build_cartesian_2d(low..high, rows..0.0)
             .map_err(backend)?;
         let labels = (FONT, 22).into_font().color(&INK);
@@ -108,7 +108,7 @@ impl Forest {
     fn paint_words<D: DrawingBackend>(&self, area: &DrawingArea<D, Shift>) -> Result<(), PlotError> {
         let right = WIDTH.cast_signed() - NUMBERS + 30;
         for (number, row) in (0_u32..).zip(&self.estimates) {
-            let y = (HEAD + ROW * number + ROW / 2).cast_signed();
+            let y = (HEAD + ROW * number + ROW / 2 + 4).cast_signed();
             let style = |side| text(24, side).pos(Pos::new(side, VPos::Center));
             area.draw(&Text::new(row.term.clone(), (NAMES - 30, y), style(HPos::Right))).map_err(backend)?;
             area.draw(&Text::new(row.numbers(), (right, y), style(HPos::Left))).map_err(backend)?;

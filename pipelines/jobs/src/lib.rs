@@ -94,7 +94,7 @@ pub use pipeline::Pipeline;
 pub use plan::{Change, Plan, PlannedSchedule, PlannedStep};
 pub use procedures::Queue;
 pub use queue::{JobRequest, Jobs, Work};
-pub use run::{EventSink, RunEvent, Runner};
+pub use run::{EventSink, RunEvent, RunOfJob, Runner};
 pub use schedule::{Firing, Placement, Schedule};
 pub use scheduler::{Scheduler, SchedulerEvent, SchedulerSink};
 pub use schedules::{BACKFILL_PRIORITY, BackfillRequest, Schedules};
