@@ -100,11 +100,7 @@ fn beta_ratio(a: f64, b: f64, x: f64, y: f64) -> f64 {
         return 1.0;
     }
     let factor = density_times_xy(a, b, x, y);
-    if x < (a + 1.0) / (a + b + 2.0) {
-        factor * fraction(a, b, x) / a
-    } else {
-        1.0 - factor * fraction(b, a, y) / b
-    }
+    if x < (a + 1.0) / (a + b + 2.0) { factor * fraction(a, b, x) / a } else { 1.0 - factor * fraction(b, a, y) / b }
 }
 
 /// Returns x^a y^b / B(a, b).
@@ -160,4 +156,66 @@ fn fraction(a: f64, b: f64, x: f64) -> f64 {
         }
     }
     value
+}
+
+#[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the edges are exact by construction")]
+mod tests {
+    use approx::assert_relative_eq;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// mpmath 1.3 `betainc` with 40 digits.
+    const VALUES: &[(f64, f64, f64, f64)] = &[
+        (4.0, 2.0, 10.0, 0.05292214940134465),
+        (3.842462482484588, 1.0, 9267.0, 0.05000000000000005),
+        (0.3, 5.0, 7.0, 0.8981557643278847),
+        (2.9967010137304086, 2.0, 9266.0, 0.050000000000000065),
+        (1.2, 40.0, 60.0, 0.25749564155902577),
+        (1.01, 1000.0, 1500.0, 0.43006213266581367),
+        (30.0, 3.0, 12.0, 7.373032475767986e-06),
+        (5.4, 1.0, 1000000.0, 0.020136950921580198),
+        (200.0, 4.0, 8.0, 4.766843094909811e-08),
+        (3.85, 1.0, 100000000.0, 0.04974599349058171),
+        (1.5, 2.5, 1000000000.0, 0.2182973131293553),
+        (0.001, 1.0, 3.0, 0.9767590969181911),
+        (80.0, 1.0, 2994.0, 6.413202446266469e-19),
+    ];
+
+    #[test]
+    fn tails_agree_with_forty_digit_values() {
+        for &(f, df1, df2, p) in VALUES {
+            assert_relative_eq!(f_sf(f, df1, df2), p, max_relative = 1e-11);
+        }
+    }
+
+    #[test]
+    fn edges_are_as_documented() {
+        assert_eq!((f_sf(0.0, 1.0, 2.0), f_sf(f64::INFINITY, 1.0, 2.0)), (1.0, 0.0));
+        assert!(f_sf(1.0, 0.0, 2.0).is_nan() && f_sf(f64::NAN, 1.0, 2.0).is_nan());
+        assert_eq!((f_quantile_upper(1.0, 2.0, 3.0), f_quantile_upper(0.0, 2.0, 3.0)), (0.0, f64::INFINITY));
+        assert!(f_quantile_upper(-0.1, 2.0, 3.0).is_nan() && f_quantile_upper(0.5, 0.0, 3.0).is_nan());
+        assert_eq!(t_two_sided(1.5, f64::INFINITY), normal_two_sided(1.5));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+        #[test]
+        fn the_quantile_inverts_the_tail(p in 1e-9_f64..0.999, df1 in 0.5_f64..200.0, df2 in 1.0_f64..1e6) {
+            let f = f_quantile_upper(p, df1, df2);
+            assert_relative_eq!(f_sf(f, df1, df2), p, max_relative = 1e-9);
+        }
+
+        #[test]
+        fn a_ratio_turned_over_has_the_other_tail(f in 0.01_f64..50.0, df1 in 0.5_f64..300.0, df2 in 0.5_f64..300.0) {
+            assert_relative_eq!(f_sf(f, df1, df2) + f_sf(1.0 / f, df2, df1), 1.0, max_relative = 1e-12);
+        }
+
+        #[test]
+        fn many_degrees_of_freedom_are_normal(t in -6.0_f64..6.0) {
+            assert_relative_eq!(t_two_sided(t, 1e12), normal_two_sided(t), max_relative = 1e-9);
+        }
+    }
 }

@@ -266,7 +266,8 @@ impl Cholesky {
     /// `r' matrix^-1 r`.
     #[must_use]
     pub fn half_solve(&self, right: &Matrix) -> Matrix {
-        let mut half = Matrix::from_fn(right.n_rows, right.n_columns, |row, column| right[(row, column)] * self.scale[row]);
+        let mut half =
+            Matrix::from_fn(right.n_rows, right.n_columns, |row, column| right[(row, column)] * self.scale[row]);
         for column in 0..half.n_columns {
             for row in 0..self.scale.len() {
                 let known: f64 = (0..row).map(|other| self.lower[(row, other)] * half[(other, column)]).sum();
@@ -318,7 +319,8 @@ mod tests {
 
     #[test]
     fn a_dependent_variable_is_named_whatever_its_unit() {
-        let mut rows = Matrix::from_fn(7, 3, |row, column| f64::from(u32::try_from((row * 5 + column * 3) % 7).unwrap()));
+        let mut rows =
+            Matrix::from_fn(7, 3, |row, column| f64::from(u32::try_from((row * 5 + column * 3) % 7).unwrap()));
         for row in 0..7 {
             rows[(row, 2)] = 1e-9 * (rows[(row, 0)] - 2.0 * rows[(row, 1)]);
         }
