@@ -1,5 +1,5 @@
 use arrow::array::RecordBatch;
-use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::compute::filter_record_batch;
 use causeway_core::{Literal, Output};
 use serde_json::Value;
 

@@ -405,9 +405,14 @@ fn unusable_columns_are_refused_by_name() {
     }
     let message = refused(&[("covariates", array(&["x1", "combined", "by_year"])), ("instruments", text("z2"))], &rows);
     assert!(message.contains("column `by_year`, which plays `covariate`, is a linear combination"), "{message}");
-    let message =
-        refused(&[("treatment", text("combined")), ("covariates", text("x1")), ("instruments", text("z2"))], &rows);
-    assert!(!message.is_empty());
+    let copied = [("treatment", text("by_year")), ("covariates", text("z1")), ("instruments", text("z2"))];
+    let message = refused(&copied, &rows);
+    assert!(message.contains("column `by_year`, which plays `treatment`, is a linear combination"), "{message}");
+    let quarter = |odd: &[usize]| (0..200).map(|row| if odd.contains(&(row % 4)) { 1.0 } else { 0.0 }).collect();
+    let rows = with_column(&with_column(&rows, "lottery", quarter(&[2, 3])), "unmoved", quarter(&[1, 3]));
+    let orthogonal = [("treatment", text("unmoved")), ("covariates", Literal::Null), ("instruments", text("lottery"))];
+    let message = refused(&orthogonal, &rows);
+    assert!(message.contains("the instruments do not move column `unmoved`"), "{message}");
     let few = refused(&[], &rows.slice(0, 5));
     assert!(few.contains("5 complete rows cannot carry 5 covariates and instruments"), "{few}");
     assert!(refused(&[], &rows.slice(0, 0)).contains("at least two complete rows, there are 0"));

@@ -12,7 +12,7 @@ use arrow::array::UInt32Array;
 use causeway_core::{Cancel, OperatorError, Result, RunContext};
 use rayon::prelude::*;
 
-use super::blocks::{BLOCK_ROWS, Centre, each_block};
+use super::blocks::{BLOCK_ROWS, Centre, Means, each_block};
 use super::float;
 use super::store::{Store, Task};
 
@@ -48,7 +48,7 @@ impl Effects {
         operator: &'static str,
         store: &mut Store,
         n_levels: &[usize],
-        means: &[f64],
+        means: &Means,
         deviations: &[f64],
         context: &RunContext,
     ) -> Result<Self> {
@@ -92,7 +92,7 @@ impl Effects {
 fn read(
     store: &mut Store,
     n_levels: &[usize],
-    means: &[f64],
+    means: &Means,
     context: &RunContext,
 ) -> Result<(Vec<Vec<f64>>, Combinations)> {
     let n_absorbed = n_levels.len();
@@ -124,8 +124,8 @@ fn read(
 }
 
 /// Returns the centred columns of a task and its levels.
-fn centred(task: &Task, n_absorbed: usize, means: &[f64]) -> (Vec<Vec<f64>>, Vec<UInt32Array>) {
-    let mut columns: Vec<Vec<f64>> = means.iter().map(|_| Vec::with_capacity(task.n_rows)).collect();
+fn centred(task: &Task, n_absorbed: usize, means: &Means) -> (Vec<Vec<f64>>, Vec<UInt32Array>) {
+    let mut columns: Vec<Vec<f64>> = vec![Vec::with_capacity(task.n_rows); means.len()];
     each_block(task, Centre { means, effects: None }, |_, block| {
         columns.iter_mut().enumerate().for_each(|(index, column)| column.extend_from_slice(block.column(index)));
     });

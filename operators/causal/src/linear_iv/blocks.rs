@@ -12,11 +12,30 @@ pub(super) const BLOCK_ROWS: usize = 256;
 
 static ONES: [f64; BLOCK_ROWS] = [1.0; BLOCK_ROWS];
 
+/// Means of columns, each as the sum of two numbers: one alone has not the digits of a column far from zero.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Means {
+    shift: Vec<f64>,
+    rest: Vec<f64>,
+}
+
 /// What is taken off every row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Centre<'a> {
-    pub(super) means: &'a [f64],
+    pub(super) means: &'a Means,
     pub(super) effects: Option<&'a Effects>,
+}
+
+impl Means {
+    /// Returns the number of columns.
+    pub(super) fn len(&self) -> usize {
+        self.shift.len()
+    }
+
+    /// Returns the mean of a column, rounded.
+    pub(super) fn get(&self, column: usize) -> f64 {
+        self.shift[column] + self.rest[column]
+    }
 }
 
 /// A block of rows.
@@ -54,11 +73,11 @@ pub(super) fn each_block(task: &Task, centre: Centre<'_>, mut visit: impl FnMut(
     let mut block = Block { n_rows: 0, values: vec![0.0; n_columns * BLOCK_ROWS] };
     for start in (0..task.n_rows).step_by(BLOCK_ROWS) {
         block.n_rows = BLOCK_ROWS.min(task.n_rows - start);
-        for (column, mean) in centre.means.iter().enumerate() {
+        for (column, (shift, rest)) in centre.means.shift.iter().zip(&centre.means.rest).enumerate() {
             let values = &mut block.values[column * BLOCK_ROWS..];
             task.numbers(column, start, block.n_rows, |at, part| {
                 for (value, raw) in values[at..].iter_mut().zip(part) {
-                    *value = raw - mean;
+                    *value = (raw - shift) - rest;
                 }
             });
         }
@@ -73,7 +92,7 @@ pub(super) fn each_block(task: &Task, centre: Centre<'_>, mut visit: impl FnMut(
 #[derive(Debug, Clone)]
 pub(super) struct Moments {
     pub(super) n_rows: u64,
-    pub(super) means: Vec<f64>,
+    pub(super) means: Means,
     /// Sums of products of deviations from the means.
     pub(super) products: Matrix,
 }
@@ -81,16 +100,16 @@ pub(super) struct Moments {
 impl Moments {
     /// Makes the moments of no rows.
     pub(super) fn new(n_columns: usize) -> Self {
-        Self { n_rows: 0, means: vec![0.0; n_columns], products: Matrix::zeros(n_columns, n_columns) }
+        Self { n_rows: 0, means: Means::default(), products: Matrix::zeros(n_columns, n_columns) }
     }
 
     /// Returns the moments of a task, summed as deviations from the means of its first block.
     #[inline(always)]
     pub(super) fn of_task(task: &Task, n_columns: usize) -> Self {
-        let shift = first_means(task, n_columns);
+        let mut means = Means { shift: first_means(task, n_columns), rest: vec![0.0; n_columns] };
         let n_sums = n_columns + 1;
         let mut sums = vec![0.0; n_sums * n_sums];
-        each_block(task, Centre { means: &shift, effects: None }, |_, block| {
+        each_block(task, Centre { means: &means, effects: None }, |_, block| {
             add_products(&block.columns(true), &mut sums);
         });
         let n_rows = float(task.n_rows as u64);
@@ -98,7 +117,7 @@ impl Moments {
             let (i, j) = (i.min(j) + 1, i.max(j) + 1);
             sums[i * n_sums + j] - sums[i] * sums[j] / n_rows
         });
-        let means = shift.iter().zip(&sums[1..]).map(|(shift, sum)| shift + sum / n_rows).collect();
+        means.rest = sums[1..=n_columns].iter().map(|sum| sum / n_rows).collect();
         Self { n_rows: task.n_rows as u64, means, products }
     }
 
@@ -110,13 +129,18 @@ impl Moments {
         }
         let (before, after) = (float(self.n_rows), float(later.n_rows));
         let all = before + after;
-        let step: Vec<f64> = later.means.iter().zip(&self.means).map(|(later, mean)| later - mean).collect();
+        let step: Vec<f64> = (0..self.means.len())
+            .map(|column| {
+                let shifts = later.means.shift[column] - self.means.shift[column];
+                shifts + (later.means.rest[column] - self.means.rest[column])
+            })
+            .collect();
         let weight = before * after / all;
         let n_columns = step.len();
         let added = Matrix::from_fn(n_columns, n_columns, |i, j| later.products[(i, j)] + weight * step[i] * step[j]);
         self.products = self.products.plus(1.0, &added);
-        for (mean, step) in self.means.iter_mut().zip(&step) {
-            *mean += step * after / all;
+        for (rest, step) in self.means.rest.iter_mut().zip(&step) {
+            *rest += step * after / all;
         }
         self.n_rows += later.n_rows;
     }

@@ -37,9 +37,7 @@ pub(crate) struct FirstStage {
     pub(crate) gram: Cholesky,
     /// Z - X (X'X)^-1 X'Z, as combinations of all columns: one row for each column of the layout.
     pub(crate) residual_instruments: Matrix,
-    /// Z~'Z~.
-    pub(crate) instrument_gram: Matrix,
-    /// Its factor.
+    /// The factor of Z~'Z~.
     pub(crate) instrument_factor: Cholesky,
     /// Z~'[D Y].
     pub(crate) instrument_moments: Matrix,
@@ -72,14 +70,7 @@ pub(crate) fn first_stage(layout: &Layout, products: &Matrix) -> Result<FirstSta
     let instrument_moments = residual_instruments.transposed_times(&products.select(&all, &dependents));
     let explained = gram.quadratic(&products.select(&w, &dependents));
     let residual_products = products.select(&dependents, &dependents).plus(-1.0, &explained);
-    Ok(FirstStage {
-        gram,
-        residual_instruments,
-        instrument_gram,
-        instrument_factor,
-        instrument_moments,
-        residual_products,
-    })
+    Ok(FirstStage { gram, residual_instruments, instrument_factor, instrument_moments, residual_products })
 }
 
 /// Returns LIML's kappa less 1: the smallest root of |[D Y]'P_Z~[D Y] - (kappa - 1) [D Y]'M_W[D Y]|.

@@ -6,7 +6,7 @@ use causeway_numerics::dense::vectorised;
 use causeway_numerics::matrix::{Cholesky, Dependent, Matrix};
 
 use super::absorb::{Effects, deviation};
-use super::blocks::{Centre, Moments, each_block};
+use super::blocks::{Centre, Means, Moments, each_block};
 use super::design::Design;
 use super::estimate::{FirstStage, Fit, Method, first_stage, fuller, gmm, k_class, liml_kappa, residual_rows};
 use super::read::Reader;
@@ -25,7 +25,7 @@ pub(crate) struct Model {
     pub(crate) n_rows: u64,
     pub(crate) n_dropped: u64,
     /// Means of X, Z, D, Y.
-    means: Vec<f64>,
+    means: Means,
     /// Centred cross products of all columns of the layout.
     pub(crate) products: Matrix,
     pub(crate) stage: FirstStage,
@@ -132,7 +132,7 @@ impl Model {
             if !squares.is_finite() {
                 return refuse(format!("the squares of column `{}` overflow; divide it by a constant", column.name));
             }
-            if deviation(squares, moments.n_rows) <= CONSTANT * moments.means[index].abs() {
+            if deviation(squares, moments.n_rows) <= CONSTANT * moments.means.get(index).abs() {
                 return refuse(format!(
                     "column `{}` plays `{}` and has one value in all rows; leave it out or select other rows",
                     column.name, column.role
@@ -283,9 +283,9 @@ impl Model {
         let columns = self.layout.regressors();
         let mut shift = Matrix::identity(columns.len());
         for (index, column) in columns.iter().enumerate().skip(1) {
-            shift[(index, 0)] = -self.means[column - 1];
+            shift[(index, 0)] = -self.means.get(column - 1);
         }
-        let mean = self.means.last().copied().unwrap_or(0.0);
+        let mean = self.means.get(self.means.len() - 1);
         let moved: f64 = (1..columns.len()).map(|index| shift[(index, 0)] * coefficients[index]).sum();
         coefficients[0] += mean + moved;
         (coefficients, estimate.covariance.congruent(&shift))

@@ -76,11 +76,6 @@ impl Store {
         Self { operator, keeps, kept_bytes: 0, kept: Vec::new(), open: Segment::default(), spilled: None, n_rows: 0 }
     }
 
-    /// Returns the number of rows.
-    pub(crate) fn n_rows(&self) -> u64 {
-        self.n_rows
-    }
-
     /// Returns the bytes written to the scratch file.
     pub(crate) fn spilled_bytes(&self) -> u64 {
         self.spilled.as_ref().map_or(0, |spilled| spilled.n_bytes)
