@@ -99,8 +99,7 @@ impl<'a> Parts<'a> {
 
     /// Returns the F of Z in the regression of D on W, under equal variances.
     pub(super) fn classical_f(&self, index: usize) -> Diagnostic {
-        let (explained, left) = self.sums_of_squares(index);
-        let f = explained / self.n_instruments() / (left / self.residual_rows());
+        let f = self.model.classical_f(index);
         let note = if !f.is_finite() {
             "the instruments determine the treatment"
         } else if f < 10.0 {

@@ -91,6 +91,12 @@ use crate::linear_iv::{Design, Estimate, Method, Model, Options, StandardErrors,
 #[derive(Debug)]
 pub struct Factory;
 
+/// First-stage F below which instruments count as weak (Staiger and Stock 1997).
+const WEAK: f64 = 10.0;
+
+/// Clusters below which their number is warned of.
+const FEW_CLUSTERS: f64 = 20.0;
+
 static SPEC: Spec = Spec {
     name: "iv_regression",
     family: "causal",
@@ -224,10 +230,29 @@ fn table(model: &Model, estimate: &Estimate, options: &Options) -> Table {
 }
 
 fn report(model: &Model, estimate: &Estimate, options: &Options) -> Report {
+    let stages: Vec<f64> = (0..model.layout.treatments().len()).map(|index| model.classical_f(index)).collect();
     let mut report = model.report(options);
     report.insert("kappa", (1.0 + estimate.fit.excess).into());
     report.insert("sum_of_squares", estimate.fit.sum_of_squares(&model.layout, &model.products).into());
     report.insert("residual_degrees_of_freedom", model.residual_degrees().into());
     report.insert("hansen_j", estimate.hansen.into());
+    report.insert("warnings", warnings(model, &stages).into());
+    report.insert("first_stage_f", stages.into());
     report
+}
+
+/// Returns what a reader should know before believing an interval.
+fn warnings(model: &Model, stages: &[f64]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (column, f) in model.layout.treatments().zip(stages).filter(|(_, f)| **f < WEAK) {
+        warnings.push(format!(
+            "weak instruments for `{}`: first-stage F {f:.2} is below {WEAK}; intervals mislead, see ar_set_robust of \
+             iv_diagnostics",
+            model.layout.name(column)
+        ));
+    }
+    if let Some(n_clusters) = model.n_clusters().filter(|n_clusters| *n_clusters < FEW_CLUSTERS) {
+        warnings.push(format!("{n_clusters} clusters are few: standard errors are too small more often than not"));
+    }
+    warnings
 }

@@ -97,30 +97,68 @@ fn read(
 ) -> Result<(Vec<Vec<f64>>, Combinations)> {
     let n_absorbed = n_levels.len();
     let mut sums: Vec<Vec<f64>> = n_levels.iter().map(|n_levels| vec![0.0; n_levels * means.len()]).collect();
-    let mut counts: HashMap<Box<[u32]>, f64> = HashMap::new();
+    let mut counts = Counts::new(n_levels);
     let map = |task: &Task| Ok(centred(task, n_absorbed, means));
     let mut reduce = |(columns, groups): (Vec<Vec<f64>>, Vec<UInt32Array>)| {
         for ((sums, n_levels), levels) in sums.iter_mut().zip(n_levels).zip(&groups) {
             add_within(sums, *n_levels, levels.values(), &columns, context);
         }
-        let mut key = vec![0; n_absorbed];
-        for row in 0..columns[0].len() {
-            key.iter_mut().zip(&groups).for_each(|(level, levels)| *level = levels.value(row));
-            match counts.get_mut(key.as_slice()) {
-                Some(count) => *count += 1.0,
-                None => {
-                    counts.insert(key.clone().into_boxed_slice(), 1.0);
-                }
-            }
-        }
+        counts.add(&groups, columns[0].len());
         Ok(())
     };
     store.fold(context, &map, &mut reduce)?;
-    let mut ordered: Vec<(Box<[u32]>, f64)> = counts.into_iter().collect();
-    ordered.sort_by(|(left, _), (right, _)| left.cmp(right));
-    let levels = ordered.iter().flat_map(|(levels, _)| levels.iter().copied()).collect();
-    let counts = ordered.iter().map(|(_, count)| *count).collect();
-    Ok((sums, Combinations { levels, counts, n_absorbed }))
+    Ok((sums, counts.combinations(n_absorbed)))
+}
+
+/// Rows of each combination of levels, while they are counted.
+enum Counts {
+    /// One absorbed column.
+    OfLevels(Vec<f64>),
+    /// Several.
+    OfCombinations(HashMap<Box<[u32]>, f64>),
+}
+
+impl Counts {
+    fn new(n_levels: &[usize]) -> Self {
+        match n_levels {
+            [n_levels] => Self::OfLevels(vec![0.0; *n_levels]),
+            _ => Self::OfCombinations(HashMap::new()),
+        }
+    }
+
+    fn add(&mut self, groups: &[UInt32Array], n_rows: usize) {
+        match self {
+            Self::OfLevels(counts) => {
+                groups.iter().flat_map(UInt32Array::values).for_each(|level| counts[*level as usize] += 1.0);
+            }
+            Self::OfCombinations(counts) => {
+                let mut key = vec![0; groups.len()];
+                for row in 0..n_rows {
+                    key.iter_mut().zip(groups).for_each(|(level, levels)| *level = levels.value(row));
+                    match counts.get_mut(key.as_slice()) {
+                        Some(count) => *count += 1.0,
+                        None => {
+                            counts.insert(key.clone().into_boxed_slice(), 1.0);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns the combinations in the order of their levels.
+    fn combinations(self, n_absorbed: usize) -> Combinations {
+        let (levels, counts) = match self {
+            Self::OfLevels(counts) => ((0..).take(counts.len()).collect(), counts),
+            Self::OfCombinations(counts) => {
+                let mut ordered: Vec<(Box<[u32]>, f64)> = counts.into_iter().collect();
+                ordered.sort_by(|(left, _), (right, _)| left.cmp(right));
+                let levels = ordered.iter().flat_map(|(levels, _)| levels.iter().copied()).collect();
+                (levels, ordered.iter().map(|(_, count)| *count).collect())
+            }
+        };
+        Combinations { levels, counts, n_absorbed }
+    }
 }
 
 /// Returns the centred columns of a task and its levels.

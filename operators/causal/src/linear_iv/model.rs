@@ -190,6 +190,14 @@ impl Model {
         }
     }
 
+    /// Returns the F of Z in the regression of a treatment on W, under equal variances.
+    pub(crate) fn classical_f(&self, treatment: usize) -> f64 {
+        let explained = self.stage.instrument_factor.quadratic(&self.stage.instrument_moments);
+        let left = self.stage.residual_products[(treatment, treatment)].max(0.0);
+        let n_instruments = float(self.layout.instruments().len() as u64);
+        explained[(treatment, treatment)] / n_instruments / (left / self.residual_rows())
+    }
+
     /// Reads the rows once more for the products of some scores.
     pub(crate) fn scores(&mut self, basis: &Basis, residuals: &Matrix, context: &RunContext) -> Result<Scores> {
         let centre = Centre { means: &self.means, effects: self.effects.as_ref() };
