@@ -5,6 +5,9 @@
 //! | [`grn_dropout`] | which genes depend on each other whatever else is held fixed, when many values are lost to dropout |
 //! | [`grn_tests`] | by which tests a network came about |
 //! | [`grn_validate`] | whether dropout depends on the gene's own value alone, as the method assumes |
+//! | [`iv_regression`] | what a treatment does to an outcome, by instruments that move it from outside |
+//! | [`iv_diagnostics`] | whether the instruments are strong, agree and are needed |
+//! | [`iv_sensitivity`] | how far the effect stands if the instruments act on the outcome by themselves |
 //!
 //! ```text
 //! cells --zeros as bits--> tests of independence, each on its own cells --PC or greedy search--> skeleton
@@ -43,7 +46,11 @@ pub mod colide;
 pub mod colide_stages;
 pub mod compare_graphs;
 pub mod independence;
+pub mod iv_diagnostics;
+pub mod iv_regression;
+pub mod iv_sensitivity;
 mod levelled;
+mod linear_iv;
 mod moments;
 mod random;
 pub mod simulate_dropout;
@@ -63,4 +70,7 @@ pub const OPERATORS: &[&dyn OperatorFactory] = &[
     &simulate_sem_edges::Factory,
     &simulate_dropout::Factory,
     &compare_graphs::Factory,
+    &iv_regression::Factory,
+    &iv_diagnostics::Factory,
+    &iv_sensitivity::Factory,
 ];
