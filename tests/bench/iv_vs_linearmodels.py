@@ -68,7 +68,6 @@ def main():
             return fit.params["d"], fit.std_errors["d"]
         return call
 
-    formula = "y ~ " + " + ".join(X) + " | d ~ z1 + z2"
 
     def fixest(vcov, absorbed=False):
         def call():

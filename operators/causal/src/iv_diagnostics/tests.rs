@@ -38,7 +38,7 @@ fn check_set(found: &Output, diagnostic: &str, expected: &Value, tolerance: f64,
 #[test]
 fn tests_equal_the_reference() {
     for (name, case) in expected()["linear_iv"].as_object().unwrap() {
-        let rows = rows_of(name).unwrap();
+        let rows = rows_of(name);
         let results = &case["results"];
         let stage = &results["first_stage"];
         for se in ["hc0", "hc1"] {
@@ -82,7 +82,7 @@ fn tests_equal_the_reference() {
 fn anderson_rubin_sets_equal_the_reference_also_where_they_are_empty() {
     let mut shapes = Vec::new();
     for (name, case) in expected()["linear_iv"].as_object().unwrap() {
-        let rows = rows_of(name).unwrap();
+        let rows = rows_of(name);
         for (key, confidence) in [("level_0.9", 0.9), ("level_0.95", 0.95), ("level_0.99", 0.99)] {
             let found = diagnose(case, &rows, &[("confidence", Literal::Float(confidence))]);
             let expected = &case["results"]["ar_classic_set"][key];
@@ -150,7 +150,7 @@ fn two_treatments_equal_the_reference() {
 fn absorbed_regions_equal_their_indicators() {
     let expected = expected();
     let case = &expected["linear_iv"]["card_nearc2_nearc4"];
-    let rows = rows_of("card_nearc2_nearc4").unwrap();
+    let rows = rows_of("card_nearc2_nearc4");
     let names: arrow::array::StringArray =
         doubles(&rows, "region").iter().map(|region| Some(region.to_string())).collect();
     let schema = rows.schema();
@@ -181,7 +181,7 @@ fn absorbed_regions_equal_their_indicators() {
 fn sets_of_one_instrument_hold_the_estimate_and_end_where_the_test_does() {
     let expected = expected();
     let case = &expected["linear_iv"]["card_nearc4"];
-    let rows = rows_of("card_nearc4").unwrap();
+    let rows = rows_of("card_nearc4");
     let found = diagnose(case, &rows, &[]);
     let estimate = case["results"]["2sls"]["coef"].as_f64().unwrap();
     for set in ["ar_set_classic", "ar_set_robust"] {
@@ -242,7 +242,7 @@ fn robust_sets_of_two_instruments_end_where_the_test_does() {
 
 #[test]
 fn tests_that_cannot_be_computed_say_so() {
-    let rows = rows_of("card_nearc4_cluster_region").unwrap();
+    let rows = rows_of("card_nearc4_cluster_region");
     let few: arrow::array::Int64Array =
         doubles(&rows, "smsa").iter().map(|smsa| Some(i64::from(*smsa > 0.5))).collect();
     let schema = rows.schema();
