@@ -1,7 +1,8 @@
 //! Mathematics that the operators share: tail probabilities, quantiles, small linear algebra.
 //!
 //! Plain numbers in, plain numbers out. Nothing here knows about tables, options or logs, and no
-//! function fails: outside its domain it returns NaN, as the functions of `f64` do.
+//! function fails: outside its domain it returns NaN, as the functions of `f64` do. Only a learner has errors,
+//! since what it cannot learn from is a fault of the rows that the caller must name.
 //!
 //! ```text
 //! normal      cdf, sf, quantile of N(0, 1)
@@ -9,6 +10,7 @@
 //! gamma       sf for any shape
 //! quadratic   u' V^-1 u and the rank of V, for a covariance matrix V that may be singular
 //! dense       products and inverses of square matrices, vectorised
+//! learn       learners of means and probabilities: fitted to rows, asked about others
 //! ```
 //!
 //! Distribution functions are built on `libm`'s `erfc`, which is within one unit in the last place
@@ -24,6 +26,7 @@
 mod chi_square;
 pub mod dense;
 mod gamma;
+pub mod learn;
 mod normal;
 mod quadratic;
 
