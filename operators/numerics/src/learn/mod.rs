@@ -5,8 +5,11 @@
 //! (a nuisance function of a causal effect) can be written once.
 //!
 //! ```text
-//! Linear     least squares                        the mean
-//! Logit      maximum likelihood, no penalty       a probability
+//! Linear       least squares                      the mean
+//! Logit        maximum likelihood, no penalty     a probability
+//! ElasticNet   with a penalty; the lasso          either
+//! Forest       the mean of many trees             either
+//! Boosting     the sum of many small trees        either
 //! ```
 //!
 //! Features are columns of equal length, outcomes one number a row, all of them finite; a probability is
@@ -23,16 +26,24 @@
 //! # Ok::<(), causeway_numerics::learn::LearnError>(())
 //! ```
 
+mod boosting;
 mod cholesky;
+mod elastic_net;
 mod features;
+mod forest;
 mod kernels;
 mod linear;
 mod logit;
+mod random;
 mod standardised;
+mod tree;
 
 use std::fmt::Debug;
 
+pub use self::boosting::Boosting;
+pub use self::elastic_net::ElasticNet;
 pub use self::features::Features;
+pub use self::forest::{ColumnShare, Forest};
 pub use self::linear::Linear;
 pub use self::logit::Logit;
 
@@ -61,6 +72,15 @@ pub trait Model: Debug + Send + Sync {
     fn weights(&self) -> Option<&[f64]> {
         None
     }
+}
+
+/// What a learner of either kind minimises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The squared error: a mean is learned.
+    Squared,
+    /// Minus the log likelihood of outcomes 0 and 1: a probability is learned.
+    Logistic,
 }
 
 /// What a fit may use besides its data.

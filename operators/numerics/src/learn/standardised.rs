@@ -19,21 +19,29 @@ pub(super) struct Standardised {
 impl Standardised {
     /// Standardises the columns; a constant one is refused.
     pub(super) fn new(features: &Features) -> Result<Self> {
+        let standardised = Self::with_constants(features)?;
+        let is_constant = |column: &Vec<f64>| column.iter().all(|value| value.abs() <= 0.0);
+        match standardised.columns.iter().position(is_constant) {
+            Some(column) => Err(LearnError::Constant { column }),
+            None => Ok(standardised),
+        }
+    }
+
+    /// Standardises the columns; a constant one becomes 0.
+    pub(super) fn with_constants(features: &Features) -> Result<Self> {
         let n_rows = to_float(features.n_rows());
         let mut standardised =
             Self { columns: Vec::with_capacity(features.n_columns()), means: Vec::new(), deviations: Vec::new() };
-        for (index, column) in features.columns().iter().enumerate() {
+        for column in features.columns() {
             let (values, mean, deviation) = vectorised(|| standardise(column, n_rows));
             if !deviation.is_finite() {
                 return Err(LearnError::NotFinite);
             }
             // rounding of the mean leaves a few units in the last place of a constant column
-            if deviation <= 1e-13 * mean.abs() || deviation <= 0.0 {
-                return Err(LearnError::Constant { column: index });
-            }
-            standardised.columns.push(values);
+            let is_constant = deviation <= 1e-13 * mean.abs() || deviation <= 0.0;
+            standardised.columns.push(if is_constant { vec![0.0; values.len()] } else { values });
             standardised.means.push(mean);
-            standardised.deviations.push(deviation);
+            standardised.deviations.push(if is_constant { 1.0 } else { deviation });
         }
         Ok(standardised)
     }

@@ -6,6 +6,7 @@ mod separation;
 mod tests;
 
 use self::newton::maximise;
+pub(super) use self::newton::{Slope, constant_fit};
 use super::kernels::probability;
 use super::standardised::{Standardised, WeightedSum};
 use super::{Features, LearnError, Learner, Model, Result, Training, check_classes, check_outcomes};

@@ -78,7 +78,7 @@ fn advance(
 }
 
 /// Returns the weights with which every row has the share of ones.
-fn constant_fit(n_columns: usize, outcomes: &[f64]) -> Vec<f64> {
+pub(in super::super) fn constant_fit(n_columns: usize, outcomes: &[f64]) -> Vec<f64> {
     let share = vectorised(|| sum(outcomes)) / to_float(outcomes.len());
     let mut weights = vec![0.0; n_columns + 1];
     weights[0] = (share / (1.0 - share)).ln();
@@ -96,14 +96,19 @@ fn largest(weights: &[f64]) -> usize {
 
 /// First and second derivatives of the mean log likelihood.
 #[derive(Debug)]
-struct Slope {
-    score: Vec<f64>,
+pub(in super::super) struct Slope {
+    pub(in super::super) score: Vec<f64>,
     /// The lower triangle of minus the second derivatives.
-    information: Vec<Vec<f64>>,
+    pub(in super::super) information: Vec<Vec<f64>>,
 }
 
 impl Slope {
-    fn at(weights: &[f64], columns: &[Vec<f64>], outcomes: &[f64], training: &Training<'_>) -> Result<Self> {
+    pub(in super::super) fn at(
+        weights: &[f64],
+        columns: &[Vec<f64>],
+        outcomes: &[f64],
+        training: &Training<'_>,
+    ) -> Result<Self> {
         /// Blocks between two questions whether to go on.
         const WATCH: usize = 64;
         let mut slope = Self {
