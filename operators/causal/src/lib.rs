@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`grn_dropout`] | which genes depend on each other whatever else is held fixed, when many values are lost to dropout |
 //! | [`grn_tests`] | by which tests a network came about |
+//! | [`iv_late`] | what a treatment does to those whom an instrument moves, with learners for everything else |
 //! | [`grn_validate`] | whether dropout depends on the gene's own value alone, as the method assumes |
 //!
 //! ```text
@@ -43,6 +44,9 @@ pub mod colide;
 pub mod colide_stages;
 pub mod compare_graphs;
 pub mod independence;
+mod iv;
+pub mod iv_late;
+pub mod iv_late_nuisances;
 mod levelled;
 mod moments;
 mod random;
@@ -63,4 +67,6 @@ pub const OPERATORS: &[&dyn OperatorFactory] = &[
     &simulate_sem_edges::Factory,
     &simulate_dropout::Factory,
     &compare_graphs::Factory,
+    &iv_late::Factory,
+    &iv_late_nuisances::Factory,
 ];
