@@ -130,7 +130,7 @@ impl Estimate {
 fn short(number: f64) -> String {
     match number.abs() {
         size if size < f64::MIN_POSITIVE => "0".to_owned(),
-        size if size >= 1e6 || size < 1e-3 => format!("{number:.2e}"),
+        size if !(1e-3..1e6).contains(&size) => format!("{number:.2e}"),
         size if size >= 1000.0 => format!("{number:.0}"),
         size if size >= 10.0 => format!("{number:.2}"),
         _ => format!("{number:.3}"),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`grn_dropout`] | which genes depend on each other whatever else is held fixed, when many values are lost to dropout |
 //! | [`grn_tests`] | by which tests a network came about |
+//! | [`iv_late`] | what a treatment does to those whom an instrument moves, with learners for everything else |
 //! | [`grn_validate`] | whether dropout depends on the gene's own value alone, as the method assumes |
 //! | [`iv_regression`] | what a treatment does to an outcome, by instruments that move it from outside |
 //! | [`iv_diagnostics`] | whether the instruments are strong, agree and are needed |
@@ -49,6 +50,9 @@ pub mod independence;
 pub mod iv_diagnostics;
 pub mod iv_regression;
 pub mod iv_sensitivity;
+mod iv;
+pub mod iv_late;
+pub mod iv_late_nuisances;
 mod levelled;
 mod linear_iv;
 mod moments;
@@ -73,4 +77,6 @@ pub const OPERATORS: &[&dyn OperatorFactory] = &[
     &iv_regression::Factory,
     &iv_diagnostics::Factory,
     &iv_sensitivity::Factory,
+    &iv_late::Factory,
+    &iv_late_nuisances::Factory,
 ];

@@ -1,7 +1,8 @@
 //! Mathematics that the operators share: tail probabilities, quantiles, small linear algebra.
 //!
 //! Plain numbers in, plain numbers out. Nothing here knows about tables, options or logs, and no
-//! function fails: outside its domain it returns NaN, as the functions of `f64` do.
+//! function fails: outside its domain it returns NaN, as the functions of `f64` do. Only a learner has errors,
+//! since what it cannot learn from is a fault of the rows that the caller must name.
 //!
 //! ```text
 //! normal      cdf, sf, quantile of N(0, 1)
@@ -13,6 +14,7 @@
 //! dense       products and inverses of square matrices, vectorised
 //! columns     sums of products of columns over rows, vectorised
 //! matrix      small matrices: products, Cholesky's factor, eigenvalues
+//! learn       learners of means and probabilities: fitted to rows, asked about others
 //! ```
 //!
 //! Distribution functions are built on `libm`'s `erfc`, which is within one unit in the last place
@@ -32,6 +34,7 @@ pub mod dense;
 mod gamma;
 pub mod matrix;
 mod noncentral;
+pub mod learn;
 mod normal;
 mod quadratic;
 
