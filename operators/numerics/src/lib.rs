@@ -10,6 +10,7 @@
 //! gamma       sf for any shape
 //! quadratic   u' V^-1 u and the rank of V, for a covariance matrix V that may be singular
 //! dense       products and inverses of square matrices, vectorised
+//! lu          solutions of square systems, with exchanges of rows
 //! learn       learners of means and probabilities: fitted to rows, asked about others
 //! ```
 //!
@@ -27,10 +28,12 @@ mod chi_square;
 pub mod dense;
 mod gamma;
 pub mod learn;
+mod lu;
 mod normal;
 mod quadratic;
 
 pub use chi_square::chi_square_sf;
 pub use gamma::gamma_sf;
+pub use lu::Lu;
 pub use normal::{ln_normal_two_sided, normal_cdf, normal_quantile, normal_sf, normal_two_sided};
 pub use quadratic::{Covariance, QuadraticForm};
