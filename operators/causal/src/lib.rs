@@ -5,6 +5,7 @@
 //! | [`grn_dropout`] | which genes depend on each other whatever else is held fixed, when many values are lost to dropout |
 //! | [`grn_tests`] | by which tests a network came about |
 //! | [`grn_validate`] | whether dropout depends on the gene's own value alone, as the method assumes |
+//! | [`simulate_iv`] | what a study with a known effect and an invalid instrument looks like |
 //!
 //! ```text
 //! cells --zeros as bits--> tests of independence, each on its own cells --PC or greedy search--> skeleton
@@ -47,6 +48,7 @@ mod levelled;
 mod moments;
 mod random;
 pub mod simulate_dropout;
+pub mod simulate_iv;
 pub mod simulate_sem;
 pub mod simulate_sem_edges;
 
@@ -62,5 +64,6 @@ pub const OPERATORS: &[&dyn OperatorFactory] = &[
     &simulate_sem::Factory,
     &simulate_sem_edges::Factory,
     &simulate_dropout::Factory,
+    &simulate_iv::Factory,
     &compare_graphs::Factory,
 ];
