@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`grn_dropout`] | which genes depend on each other whatever else is held fixed, when many values are lost to dropout |
 //! | [`grn_tests`] | by which tests a network came about |
+//! | [`iv_late`] | what a treatment does to those whom an instrument moves, with learners for everything else |
 //! | [`grn_validate`] | whether dropout depends on the gene's own value alone, as the method assumes |
 //! | [`simulate_iv`] | what a study with a known effect and an invalid instrument looks like |
 //!
@@ -44,6 +45,9 @@ pub mod colide;
 pub mod colide_stages;
 pub mod compare_graphs;
 pub mod independence;
+mod iv;
+pub mod iv_late;
+pub mod iv_late_nuisances;
 mod levelled;
 mod moments;
 mod random;
@@ -66,4 +70,6 @@ pub const OPERATORS: &[&dyn OperatorFactory] = &[
     &simulate_dropout::Factory,
     &simulate_iv::Factory,
     &compare_graphs::Factory,
+    &iv_late::Factory,
+    &iv_late_nuisances::Factory,
 ];

@@ -44,17 +44,19 @@ impl Literals {
     pub fn check(mut self, spec: &'static Spec) -> Result<Self> {
         for (name, value) in &self.0 {
             let role = spec.inputs.iter().flat_map(|input| input.columns).find(|role| role.role == name);
-            if let Some(role) = role {
-                check_column_names(spec, name, role.several, value)?;
-            } else if let Some(parameter) = spec.parameters.iter().find(|parameter| parameter.name == name) {
-                check_value(spec, parameter, value)?;
-            } else {
-                return Err(OperatorError::UnknownParameter {
-                    operator: spec.name,
-                    nearest: nearest(name, spec.option_names()),
-                    valid: spec.option_names().collect::<Vec<_>>().join(", "),
-                    name: name.clone(),
-                });
+            match (role, spec.parameter(name)) {
+                (Some(role), None) => check_column_names(spec, name, role.several, value)?,
+                (Some(_), Some(_)) if matches!(value, Literal::Text(_)) => {}
+                (Some(_), Some(parameter)) => check_value_or_column(spec, parameter, value)?,
+                (None, Some(parameter)) => check_value(spec, parameter, value)?,
+                (None, None) => {
+                    return Err(OperatorError::UnknownParameter {
+                        operator: spec.name,
+                        nearest: nearest(name, spec.option_names()),
+                        valid: spec.option_names().collect::<Vec<_>>().join(", "),
+                        name: name.clone(),
+                    });
+                }
             }
         }
         for parameter in spec.parameters {
@@ -159,6 +161,12 @@ fn check_column_names(spec: &'static Spec, name: &str, several: bool, value: &Li
     }
     let range = if several { "a column name or an array of column names, as text" } else { "a column name as text" };
     Err(refused(spec, name, range.to_owned(), value))
+}
+
+/// Checks an option that takes a value or the name of a column.
+fn check_value_or_column(spec: &'static Spec, parameter: &Parameter, value: &Literal) -> Result<()> {
+    let range = || format!("{}, or a column name as text", parameter.kind.describe());
+    check_value(spec, parameter, value).map_err(|_| refused(spec, parameter.name, range(), value))
 }
 
 fn check_value(spec: &'static Spec, parameter: &Parameter, value: &Literal) -> Result<()> {

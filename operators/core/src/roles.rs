@@ -42,7 +42,8 @@ impl Roles {
         for (input, (input_spec, schema)) in spec.inputs.iter().zip(inputs).enumerate() {
             for role in input_spec.columns {
                 let mut names = literals.texts(role.role);
-                if names.is_empty() && !role.several && (role.required || schema.index_of(role.role).is_ok()) {
+                let by_name = !role.several && spec.parameter(role.role).is_none();
+                if names.is_empty() && by_name && (role.required || schema.index_of(role.role).is_ok()) {
                     names.push(role.role);
                 }
                 if names.is_empty() && role.several && role.kind == ColumnType::Number {

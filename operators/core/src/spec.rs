@@ -49,7 +49,8 @@ pub struct InputSpec {
 ///
 /// The role is also an option: `time => 'os_days'` says which column plays `time`. Without the
 /// option a column of the role's own name is taken. If several inputs have the role, the option
-/// names the column in each of them.
+/// names the column in each of them. A role of the name of a parameter has no column but the one named:
+/// a text names it, any other value is the parameter's (`folds => 5` or `folds => 'clinic'`).
 #[derive(Debug)]
 pub struct ColumnRole {
     /// The field's own term: `time`, `event`, `treatment`.
@@ -175,9 +176,14 @@ pub enum PrivacyClaim {
 }
 
 impl Spec {
+    /// Returns the parameter of a name.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&'static Parameter> {
+        self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+
     /// Returns the names of all options: parameters, column roles, then input relations.
     pub fn option_names(&self) -> impl Iterator<Item = &'static str> {
-        let roles = self.roles().map(|role| role.role);
+        let roles = self.roles().map(|role| role.role).filter(move |role| self.parameter(role).is_none());
         let parameters = self.parameters.iter().map(|parameter| parameter.name);
         let relations = self.inputs.iter().map(|input| input.name);
         parameters.chain(roles).chain(relations)
@@ -207,7 +213,7 @@ impl Spec {
                 if input.required { value } else { format!("[{value}]") }
             })
             .collect();
-        for role in self.roles() {
+        for role in self.roles().filter(|role| self.parameter(role.role).is_none()) {
             let value = if role.several { "ARRAY[…]".to_owned() } else { format!("'{}'", role.role) };
             parts.push(format!("[{} => {value}]", role.role));
         }

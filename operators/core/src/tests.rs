@@ -237,6 +237,38 @@ fn a_role_of_two_inputs_is_one_option() {
 }
 
 #[test]
+fn an_option_may_take_a_number_or_the_name_of_a_column() {
+    static SPLIT: Spec = Spec {
+        name: "split_doses",
+        inputs: &[InputSpec {
+            name: "rows",
+            summary: "one row for each dose",
+            required: true,
+            columns: &[DOSE, ColumnRole { role: "rounds", required: false, kind: ColumnType::Category, ..DOSE }],
+        }],
+        output: &[],
+        indirect: &[],
+        ..SPEC
+    };
+    let fields = [schema(&[("dose", DataType::Float64), ("rounds", DataType::Int64), ("clinic", DataType::Utf8)])];
+    let column = |value: Literal| {
+        let literals = options(&[("rounds", value)]).check(&SPLIT)?;
+        let roles = Roles::resolve(&SPLIT, &literals, &fields)?;
+        Ok::<_, OperatorError>((literals.integer("rounds"), roles.column("rounds").map(|column| column.index)))
+    };
+    assert_eq!(column(Literal::Integer(3)).unwrap(), (Some(3), None));
+    assert_eq!(column(text("clinic")).unwrap(), (None, Some(2)));
+    assert_eq!(column(text("rounds")).unwrap(), (None, Some(1)));
+    assert!(column(text("clinics")).unwrap_err().to_string().contains("did you mean `clinic`?"));
+    assert_eq!(
+        column(Literal::Integer(0)).unwrap_err().to_string(),
+        "option `rounds` of split_doses must be an integer >= 1, or a column name as text, got 0"
+    );
+    assert_eq!(SPLIT.option_names().filter(|name| *name == "rounds").count(), 1);
+    assert_eq!(SPLIT.usage().matches("rounds").count(), 1);
+}
+
+#[test]
 fn output_and_lineage_follow_the_bound_columns() {
     let fields = [("mg", DataType::Int64), ("sex", DataType::Utf8), ("arm", DataType::Boolean)];
     let by = Literal::List(vec![text("arm"), text("sex")]);

@@ -1,7 +1,5 @@
 //! Linear equations with a symmetric positive definite matrix.
 
-use super::kernels::dot;
-
 /// The lower triangle L with A = L L'; row `i` has `i + 1` entries.
 #[derive(Debug)]
 pub(super) struct Cholesky {
@@ -42,6 +40,10 @@ impl Cholesky {
             }
         }
     }
+}
+
+fn dot(left: &[f64], right: &[f64]) -> f64 {
+    left.iter().zip(right).map(|(left, right)| left * right).sum()
 }
 
 #[cfg(test)]

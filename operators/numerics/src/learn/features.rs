@@ -46,7 +46,21 @@ impl Features {
     /// If a row does not exist.
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Self {
-        let columns = self.columns.iter().map(|column| rows.iter().map(|row| column[*row]).collect());
-        Self { n_rows: rows.len(), columns: columns.collect() }
+        let mut selected = Self::default();
+        self.select_into(rows, &mut selected);
+        selected
+    }
+
+    /// Writes some of the rows over other features, whose memory is used again.
+    ///
+    /// # Panics
+    /// If a row does not exist.
+    pub fn select_into(&self, rows: &[usize], out: &mut Self) {
+        out.n_rows = rows.len();
+        out.columns.resize_with(self.columns.len(), Vec::new);
+        for (out, column) in out.columns.iter_mut().zip(&self.columns) {
+            out.clear();
+            out.extend(rows.iter().map(|row| column[*row]));
+        }
     }
 }

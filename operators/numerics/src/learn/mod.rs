@@ -28,6 +28,7 @@
 
 mod boosting;
 mod cholesky;
+mod design;
 mod elastic_net;
 mod features;
 mod forest;
@@ -35,7 +36,6 @@ mod kernels;
 mod linear;
 mod logit;
 mod random;
-mod standardised;
 mod tree;
 
 use std::fmt::Debug;

@@ -3,11 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use super::kernels::probability;
+use super::kernels::to_probabilities;
 use super::random::Random;
 use super::tree::{Binned, Grower, Limits, Row, Tree, predict_sum};
 use super::{Features, LearnError, Learner, Loss, Model, Result, Training, check_classes, check_outcomes, to_float};
-use crate::dense::vectorised;
 
 /// Gradient boosting (Friedman 2001): a sum of small trees, each fitted to what the sum before it leaves over.
 ///
@@ -34,19 +33,21 @@ impl Boosting {
         Self { loss, n_rounds: 100, learning_rate: 0.1, depth: 3, min_leaf: 10 }
     }
 
-    /// Sets the rows to what the sum leaves over.
+    /// Sets the rows to what the sum leaves over; `buffer` is room for a number a row.
     #[expect(clippy::cast_possible_truncation, reason = "a weight needs few digits")]
-    fn set_rows(self, rows: &mut Vec<Row>, outcomes: &[f64], fitted: &[f64]) {
+    fn set_rows(self, rows: &mut Vec<Row>, outcomes: &[f64], fitted: &[f64], buffer: &mut Vec<f64>) {
         rows.clear();
-        for (row, (outcome, fitted)) in (0..).zip(outcomes.iter().zip(fitted)) {
-            rows.push(match self.loss {
-                Loss::Squared => Row::new(row, 1.0, outcome - fitted),
-                Loss::Logistic => {
-                    let expected = probability(*fitted);
-                    let variance = (expected * (1.0 - expected)).max(1e-12);
-                    Row { row, weight: variance as f32, weighted: outcome - expected }
-                }
-            });
+        if self.loss == Loss::Squared {
+            let row = |(row, (outcome, fitted)): (u32, (&f64, &f64))| Row::new(row, 1.0, outcome - fitted);
+            rows.extend((0..).zip(outcomes.iter().zip(fitted)).map(row));
+            return;
+        }
+        buffer.clear();
+        buffer.extend_from_slice(fitted);
+        to_probabilities(buffer);
+        for (row, (outcome, expected)) in (0..).zip(outcomes.iter().zip(&*buffer)) {
+            let variance = (expected * (1.0 - expected)).max(1e-12);
+            rows.push(Row { row, weight: variance as f32, weighted: outcome - expected });
         }
     }
 }
@@ -77,11 +78,11 @@ impl Learner for Boosting {
         let mut grower = Grower::new(&binned, limits);
         let mut random = Random::new(training.seed, 0);
         let mut fitted = vec![start; outcomes.len()];
-        let mut rows = Vec::with_capacity(outcomes.len());
+        let (mut rows, mut buffer) = (Vec::with_capacity(outcomes.len()), Vec::new());
         let mut trees = Vec::with_capacity(self.n_rounds as usize);
         for _ in 0..self.n_rounds {
             training.check()?;
-            vectorised(|| self.set_rows(&mut rows, outcomes, &fitted));
+            self.set_rows(&mut rows, outcomes, &fitted, &mut buffer);
             trees.push(grower.grow(&mut rows, &mut random, |rows, value| {
                 rows.iter().for_each(|row| fitted[row.row as usize] += self.learning_rate * value);
             }));
@@ -102,15 +103,10 @@ impl Model for Boosted {
     fn predict(&self, features: &Features) -> Vec<f64> {
         let mut out = vec![0.0; features.n_rows()];
         predict_sum(&self.trees, features, &mut out);
-        vectorised(|| {
-            for value in &mut out {
-                let sum = self.start + self.learning_rate * *value;
-                *value = match self.loss {
-                    Loss::Squared => sum,
-                    Loss::Logistic => probability(sum),
-                };
-            }
-        });
+        out.iter_mut().for_each(|value| *value = self.start + self.learning_rate * *value);
+        if self.loss == Loss::Logistic {
+            to_probabilities(&mut out);
+        }
         out
     }
 }

@@ -1,3 +1,4 @@
+use super::super::kernels::probability;
 use super::*;
 
 fn noise(row: u32, stream: u32) -> f64 {

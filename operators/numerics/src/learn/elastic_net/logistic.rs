@@ -1,10 +1,10 @@
 //! The logistic loss: Newton steps, each a quadratic with a penalty.
 
+use super::super::design::Design;
 use super::super::logit::{Slope, constant_fit};
 use super::super::{LearnError, Result, Training, is, to_float};
 use super::descent::{Penalty, Quadratic};
 use super::{ElasticNet, N_PARTS, smallest};
-use crate::dense::vectorised;
 
 /// Newton steps for one penalty.
 const MAX_STEPS: usize = 50;
@@ -16,19 +16,14 @@ const TOLERANCE: f64 = 1e-7;
 const SAFE_STEP: f64 = 0.5;
 
 /// Returns the intercept and the weights of standardised columns.
-pub(super) fn fit(
-    net: &ElasticNet,
-    columns: &[Vec<f64>],
-    outcomes: &[f64],
-    training: &Training<'_>,
-) -> Result<Vec<f64>> {
-    let start = constant_fit(columns.len(), outcomes);
-    let slope = Slope::at(&start, columns, outcomes, training)?;
+pub(super) fn fit(net: &ElasticNet, design: Design<'_>, outcomes: &[f64], training: &Training<'_>) -> Result<Vec<f64>> {
+    let start = constant_fit(design.n_columns(), outcomes);
+    let slope = Slope::at(&start, design, outcomes, training)?;
     let penalties = net.penalties(slope.score[1..].iter().fold(0.0, |most, slope| slope.abs().max(most)));
-    let chosen = if penalties.len() == 1 { 0 } else { choose(net, columns, outcomes, &penalties, training)? };
+    let chosen = if penalties.len() == 1 { 0 } else { choose(net, design, outcomes, &penalties, training)? };
     let mut weights = start;
     for penalty in &penalties[..=chosen] {
-        descend(net, *penalty, &mut weights, columns, outcomes, training)?;
+        descend(net, *penalty, &mut weights, design, outcomes, training)?;
     }
     Ok(weights)
 }
@@ -38,27 +33,29 @@ pub(super) fn fit(
 /// A part on the others of which some small penalty does not settle counts as infinite there.
 fn choose(
     net: &ElasticNet,
-    columns: &[Vec<f64>],
+    design: Design<'_>,
     outcomes: &[f64],
     penalties: &[f64],
     training: &Training<'_>,
 ) -> Result<usize> {
     let mut losses = vec![0.0; penalties.len()];
     for part in 0..N_PARTS {
-        let (own, others) = split(columns, outcomes, part);
+        let (own, others) = split(design.columns, outcomes, part);
+        let own_design = Design { columns: &own.0, n_rows: own.1.len(), ..design };
+        let design = Design { columns: &others.0, n_rows: others.1.len(), ..design };
         let n_ones = others.1.iter().filter(|outcome| is(**outcome, 1.0)).count();
         if n_ones == 0 || n_ones == others.1.len() {
             return Err(LearnError::OneClass);
         }
-        let mut weights = constant_fit(columns.len(), &others.1);
+        let mut weights = constant_fit(design.n_columns(), &others.1);
         let mut settles = true;
         for (loss, penalty) in losses.iter_mut().zip(penalties) {
             settles = settles
-                && match descend(net, *penalty, &mut weights, &others.0, &others.1, training) {
+                && match descend(net, *penalty, &mut weights, design, &others.1, training) {
                     Err(LearnError::NotConverged { .. }) => false,
                     other => other.map(|()| true)?,
                 };
-            *loss += if settles { log_loss(&weights, &own.0, &own.1) } else { f64::INFINITY };
+            *loss += if settles { log_loss(&weights, own_design, &own.1) } else { f64::INFINITY };
         }
     }
     Ok(smallest(&losses))
@@ -81,19 +78,19 @@ fn descend(
     net: &ElasticNet,
     penalty: f64,
     weights: &mut Vec<f64>,
-    columns: &[Vec<f64>],
+    design: Design<'_>,
     outcomes: &[f64],
     training: &Training<'_>,
 ) -> Result<()> {
     let penalty = Penalty { lasso: penalty * net.l1_ratio, ridge: penalty * (1.0 - net.l1_ratio), n_free: 1 };
     for _ in 0..MAX_STEPS {
-        let slope = Slope::at(weights, columns, outcomes, training)?;
+        let slope = Slope::at(weights, design, outcomes, training)?;
         let quadratic = around(weights, &slope);
         let mut next = weights.clone();
         quadratic.minimise(&mut next, penalty, TOLERANCE / 10.0)?;
         let change = next.iter().zip(&*weights).fold(0.0, |most: f64, (next, now)| most.max((next - now).abs()));
         let objective =
-            |weights: &[f64]| log_loss(weights, columns, outcomes) / to_float(outcomes.len()) + penalty.of(weights);
+            |weights: &[f64]| log_loss(weights, design, outcomes) / to_float(outcomes.len()) + penalty.of(weights);
         if change > SAFE_STEP {
             shorten(weights, &mut next, objective);
         }
@@ -128,15 +125,9 @@ fn around(weights: &[f64], slope: &Slope) -> Quadratic {
 }
 
 /// Returns the sum of ln(1 + e^eta) - y eta.
-fn log_loss(weights: &[f64], columns: &[Vec<f64>], outcomes: &[f64]) -> f64 {
-    let mut log_odds = vec![weights[0]; outcomes.len()];
-    vectorised(|| {
-        for (weight, column) in weights[1..].iter().zip(columns) {
-            super::super::kernels::add_multiple(&mut log_odds, *weight, column);
-        }
-    });
+fn log_loss(weights: &[f64], design: Design<'_>, outcomes: &[f64]) -> f64 {
     let loss = |(log_odds, outcome): (&f64, &f64)| {
         log_odds.max(0.0) + libm::log1p(libm::exp(-log_odds.abs())) - outcome * log_odds
     };
-    log_odds.iter().zip(outcomes).map(loss).sum()
+    design.evaluate(weights).iter().zip(outcomes).map(loss).sum()
 }

@@ -6,8 +6,8 @@ mod squared;
 #[cfg(test)]
 mod tests;
 
+use super::design::{Design, Scale};
 use super::logit::LogOdds;
-use super::standardised::Standardised;
 use super::{Features, LearnError, Learner, Loss, Model, Result, Training, check_classes, check_outcomes};
 
 /// Lasso, ridge and what lies between: the loss of a row plus a penalty on the weights of standardised columns.
@@ -70,16 +70,17 @@ impl Learner for ElasticNet {
         if n_rows < needed {
             return Err(LearnError::FewRows { n_rows, needed });
         }
-        let standardised = Standardised::with_constants(features)?;
+        let scale = Scale::of(features, training)?;
+        let design = Design::new(features, &scale);
         let weights = match self.loss {
-            Loss::Squared => squared::fit(self, &standardised.columns, outcomes, training)?,
-            Loss::Logistic => logistic::fit(self, &standardised.columns, outcomes, training)?,
+            Loss::Squared => squared::fit(self, design, outcomes, training)?,
+            Loss::Logistic => logistic::fit(self, design, outcomes, training)?,
         };
         if weights.iter().any(|weight| !weight.is_finite()) {
             return Err(LearnError::NotFinite);
         }
         let (intercept, weights) = weights.split_first().unwrap_or((&0.0, &[]));
-        let sum = standardised.unscaled(*intercept, weights);
+        let sum = scale.unscaled(*intercept, weights);
         Ok(match self.loss {
             Loss::Squared => Box::new(sum),
             Loss::Logistic => Box::new(LogOdds(sum)),

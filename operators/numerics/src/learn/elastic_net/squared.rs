@@ -1,28 +1,22 @@
 //! The squared loss: everything follows from sums of products, so the rows are read once.
 
-use super::super::kernels::{dot, sum};
+use super::super::design::Design;
+use super::super::kernels::{squares_of, total_of};
 use super::super::{Result, Training, to_float};
 use super::descent::{Penalty, Quadratic};
 use super::{ElasticNet, N_PARTS, smallest};
-use crate::dense::vectorised;
 
 /// Weights settle to this share of the standard deviation of the outcomes.
 const TOLERANCE: f64 = 1e-8;
 
 /// Returns the intercept and the weights of standardised columns.
-pub(super) fn fit(
-    net: &ElasticNet,
-    columns: &[Vec<f64>],
-    outcomes: &[f64],
-    training: &Training<'_>,
-) -> Result<Vec<f64>> {
-    let mean = vectorised(|| sum(outcomes)) / to_float(outcomes.len());
+pub(super) fn fit(net: &ElasticNet, design: Design<'_>, outcomes: &[f64], training: &Training<'_>) -> Result<Vec<f64>> {
+    let mean = total_of(outcomes) / to_float(outcomes.len());
     let residuals: Vec<f64> = outcomes.iter().map(|outcome| outcome - mean).collect();
     let n_parts = if net.penalty.is_some() { 1 } else { N_PARTS };
     let mut parts = Vec::with_capacity(n_parts);
     for part in 0..n_parts {
-        training.check()?;
-        parts.push(Sums::of(columns, &residuals, part, n_parts));
+        parts.push(Sums::of(design, &residuals, part, n_parts, training)?);
     }
     let mut all = parts[0].clone();
     parts[1..].iter().for_each(|part| all.add(part, 1.0));
@@ -75,26 +69,22 @@ struct Sums {
 
 impl Sums {
     /// Sums every `n_parts`-th row from `part` on.
-    fn of(columns: &[Vec<f64>], outcomes: &[f64], part: usize, n_parts: usize) -> Self {
+    fn of(design: Design<'_>, outcomes: &[f64], part: usize, n_parts: usize, training: &Training<'_>) -> Result<Self> {
         let some = |column: &[f64]| column.iter().skip(part).step_by(n_parts).copied().collect::<Vec<f64>>();
-        let columns: Vec<Vec<f64>> = columns.iter().map(|column| some(column)).collect();
+        let columns: Vec<Vec<f64>> = design.columns.iter().map(|column| some(column)).collect();
         let outcomes = some(outcomes);
-        let product = |a: &[f64], b: &[f64]| vectorised(|| dot(a, b));
-        let mut products = vec![vec![0.0; columns.len()]; columns.len()];
-        for (row, column) in columns.iter().enumerate() {
-            for (other, earlier) in columns[..=row].iter().enumerate() {
-                products[row][other] = product(column, earlier);
-                products[other][row] = products[row][other];
-            }
-        }
-        Self {
+        let own = Design { columns: &columns, n_rows: outcomes.len(), ..design };
+        let found = own.products(&outcomes, training)?;
+        let n = columns.len();
+        let entry = |row: usize, column: usize| found.lower[row.max(column)][row.min(column)];
+        Ok(Self {
             n_rows: to_float(outcomes.len()),
-            columns: columns.iter().map(|column| vectorised(|| sum(column))).collect(),
-            outcomes: vectorised(|| sum(&outcomes)),
-            products,
-            with_outcomes: columns.iter().map(|column| product(column, &outcomes)).collect(),
-            outcome_squares: product(&outcomes, &outcomes),
-        }
+            outcomes: total_of(&outcomes),
+            products: (0..n).map(|row| (0..n).map(|column| entry(row, column)).collect()).collect(),
+            with_outcomes: found.with_outcomes,
+            columns: found.columns,
+            outcome_squares: squares_of(&outcomes),
+        })
     }
 
     fn add(&mut self, other: &Self, sign: f64) {

@@ -3,10 +3,9 @@
 #[cfg(test)]
 mod tests;
 
-use super::kernels::{dot, sum};
-use super::standardised::{Standardised, WeightedSum};
+use super::design::{Design, Scale, WeightedSum};
+use super::kernels::total_of;
 use super::{Features, LearnError, Learner, Model, Result, Training, check_outcomes, to_float};
-use crate::dense::vectorised;
 
 /// Linear regression with an intercept, by least squares without a penalty.
 ///
@@ -28,17 +27,17 @@ impl Learner for Linear {
         if n_rows < needed {
             return Err(LearnError::FewRows { n_rows, needed });
         }
-        training.check()?;
-        let standardised = Standardised::new(features)?;
-        let mean = vectorised(|| sum(outcomes)) / to_float(n_rows);
+        let scale = Scale::of(features, training)?;
+        scale.refuse_constants()?;
+        let mean = total_of(outcomes) / to_float(n_rows);
         let residuals: Vec<f64> = outcomes.iter().map(|outcome| outcome - mean).collect();
-        let covariance = |column: &Vec<f64>| vectorised(|| dot(column, &residuals)) / to_float(n_rows);
-        let mut weights: Vec<f64> = standardised.columns.iter().map(covariance).collect();
-        standardised.factorised(n_rows, training)?.solve(&mut weights);
+        let products = Design::new(features, &scale).products(&residuals, training)?;
+        let mut weights = products.with_outcomes.clone();
+        products.factorised()?.solve(&mut weights);
         if !mean.is_finite() || weights.iter().any(|weight| !weight.is_finite()) {
             return Err(LearnError::NotFinite);
         }
-        Ok(Box::new(standardised.unscaled(mean, &weights)))
+        Ok(Box::new(scale.unscaled(mean, &weights)))
     }
 }
 

@@ -7,15 +7,14 @@ mod tests;
 
 use self::newton::maximise;
 pub(super) use self::newton::{Slope, constant_fit};
-use super::kernels::probability;
-use super::standardised::{Standardised, WeightedSum};
+use super::design::{Design, Scale, WeightedSum};
+use super::kernels::to_probabilities;
 use super::{Features, LearnError, Learner, Model, Result, Training, check_classes, check_outcomes};
-use crate::dense::vectorised;
 
 /// Logistic regression with an intercept, by maximum likelihood without a penalty.
 ///
-/// Newton's method on standardised columns, until a step changes no weight by more than 1e-7, after which
-/// the error is of the order of its square. Outcomes must be 0 or 1. Constant and collinear columns are
+/// Newton's method on standardised columns, until the next step would change no weight by more than 1e-11, as far as the
+/// quadratic fall of the last two tells. Outcomes must be 0 or 1. Constant and collinear columns are
 /// refused, and so are columns that tell the outcomes apart without error, since then no finite weights have
 /// the largest likelihood (Albert and Anderson 1984).
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,12 +32,18 @@ impl Learner for Logit {
         if n_rows < needed {
             return Err(LearnError::FewRows { n_rows, needed });
         }
-        let standardised = Standardised::new(features)?;
-        standardised.factorised(n_rows, training)?;
-        let weights = maximise(&standardised.columns, outcomes, training)
-            .map_err(|error| separation::explain(error, features, outcomes))?;
+        let scale = Scale::of(features, training)?;
+        scale.refuse_constants()?;
+        let design = Design::new(features, &scale);
+        let weights = match maximise(design, outcomes, training) {
+            Err(error @ LearnError::Separation { .. }) => {
+                design.products(outcomes, training)?.factorised()?; // collinear columns are told as such
+                return Err(separation::explain(error, features, outcomes));
+            }
+            found => found?,
+        };
         let (intercept, weights) = weights.split_first().unwrap_or((&0.0, &[]));
-        Ok(Box::new(LogOdds(standardised.unscaled(*intercept, weights))))
+        Ok(Box::new(LogOdds(scale.unscaled(*intercept, weights))))
     }
 }
 
@@ -49,7 +54,7 @@ pub(super) struct LogOdds(pub(super) WeightedSum);
 impl Model for LogOdds {
     fn predict(&self, features: &Features) -> Vec<f64> {
         let mut out = self.0.evaluate(features);
-        vectorised(|| out.iter_mut().for_each(|value| *value = probability(*value)));
+        to_probabilities(&mut out);
         out
     }
 

@@ -1,15 +1,20 @@
 //! The largest likelihood of a logit, by Newton's method.
 
+use pulp::{Simd, WithSimd};
+
 use super::super::cholesky::Cholesky;
-use super::super::kernels::{BLOCK_ROWS, add_multiple, dot, probability, sum};
+use super::super::design::{Design, WATCH};
+use super::super::kernels::{BLOCK_ROWS, add_dots, add_multiple, probability, run, sum, total_of};
 use super::super::{LearnError, Result, Training, to_float};
-use crate::dense::vectorised;
 
 /// Newton steps, of which well behaved data need five to ten.
 const MAX_STEPS: usize = 30;
 
 /// The weights have settled when no step changes one by more.
 const SETTLED: f64 = 1e-7;
+
+/// The weights will have settled after a step if the next, by the quadratic fall of the last two, is below.
+const WILL_SETTLE: f64 = 1e-11;
 
 /// The information of a separated fit vanishes; that of a fit with an end keeps more than this share.
 const SINGULAR: f64 = 1e-10;
@@ -19,36 +24,42 @@ const START_STRIDE: usize = 16;
 
 /// Returns the intercept and the weights of standardised columns.
 ///
-/// The error says `Separation` with the column of the largest weight if the weights grow without bound.
-pub(super) fn maximise(columns: &[Vec<f64>], outcomes: &[f64], training: &Training<'_>) -> Result<Vec<f64>> {
+/// The error says `Separation` with the column of the largest weight if the weights grow without bound, and if the
+/// columns are collinear.
+pub(super) fn maximise(design: Design<'_>, outcomes: &[f64], training: &Training<'_>) -> Result<Vec<f64>> {
     let n_start = outcomes.len() / START_STRIDE;
     let mut start = None;
-    if n_start > 50 * (columns.len() + 1) {
+    if n_start > 50 * (design.n_columns() + 1) {
         let some = |column: &[f64]| column.iter().copied().step_by(START_STRIDE).collect::<Vec<f64>>();
-        let columns: Vec<Vec<f64>> = columns.iter().map(|column| some(column)).collect();
-        start = climb(&columns, &some(outcomes), None, training).ok();
+        let columns: Vec<Vec<f64>> = design.columns.iter().map(|column| some(column)).collect();
+        let outcomes = some(outcomes);
+        let sparse = Design { columns: &columns, n_rows: outcomes.len(), ..design };
+        start = climb(sparse, &outcomes, None, training).ok();
     }
-    climb(columns, outcomes, start, training)
+    climb(design, outcomes, start, training)
 }
 
 /// Climbs from `start`, or from the share of ones.
-fn climb(columns: &[Vec<f64>], outcomes: &[f64], start: Option<Vec<f64>>, training: &Training<'_>) -> Result<Vec<f64>> {
-    let mut weights = start.unwrap_or_else(|| constant_fit(columns.len(), outcomes));
-    let mut slope = Slope::at(&weights, columns, outcomes, training)?;
+fn climb(design: Design<'_>, outcomes: &[f64], start: Option<Vec<f64>>, training: &Training<'_>) -> Result<Vec<f64>> {
+    let mut weights = start.unwrap_or_else(|| constant_fit(design.n_columns(), outcomes));
+    let mut slope = Slope::at(&weights, design, outcomes, training)?;
+    let mut last_change = f64::INFINITY;
     for _ in 0..MAX_STEPS {
         let separated = || LearnError::Separation { column: largest(&weights), alone: false };
         let information = Cholesky::new(&slope.information, SINGULAR).map_err(|_| separated())?;
-        let mut step = slope.score.clone();
-        information.solve(&mut step);
         if slope.information.iter().enumerate().any(|(row, entries)| entries[row] < SINGULAR) {
             return Err(separated());
         }
-        let settled = step.iter().all(|change| change.abs() <= SETTLED);
-        if settled {
+        let mut step = slope.score.clone();
+        information.solve(&mut step);
+        let change = step.iter().fold(0.0, |most: f64, change| most.max(change.abs()));
+        let next_change = change * (change / last_change).powi(2);
+        if change <= SETTLED || (last_change.is_finite() && next_change <= WILL_SETTLE) {
             weights.iter_mut().zip(&step).for_each(|(weight, change)| *weight += change);
             return Ok(weights);
         }
-        (weights, slope) = advance(&weights, &slope, step, columns, outcomes, training)?;
+        last_change = change;
+        (weights, slope) = advance(&weights, &slope, step, design, outcomes, training)?;
     }
     Err(LearnError::Separation { column: largest(&weights), alone: false })
 }
@@ -58,18 +69,18 @@ fn advance(
     weights: &[f64],
     slope: &Slope,
     mut step: Vec<f64>,
-    columns: &[Vec<f64>],
+    design: Design<'_>,
     outcomes: &[f64],
     training: &Training<'_>,
 ) -> Result<(Vec<f64>, Slope)> {
     const HALVINGS: usize = 30;
-    let rise = dot(&slope.score, &step);
+    let rise = along(&slope.score, &step);
     let mut halvings = 0;
     loop {
         let next: Vec<f64> = weights.iter().zip(&step).map(|(weight, change)| weight + change).collect();
-        let found = Slope::at(&next, columns, outcomes, training)?;
+        let found = Slope::at(&next, design, outcomes, training)?;
         // the likelihood is concave: its slope along the step falls from `rise` and is 0 at the top
-        if dot(&found.score, &step) >= -0.5 * rise || halvings == HALVINGS {
+        if along(&found.score, &step) >= -0.5 * rise || halvings == HALVINGS {
             return Ok((next, found));
         }
         halvings += 1;
@@ -77,9 +88,14 @@ fn advance(
     }
 }
 
+/// Returns the slope along a step.
+fn along(score: &[f64], step: &[f64]) -> f64 {
+    score.iter().zip(step).map(|(score, step)| score * step).sum()
+}
+
 /// Returns the weights with which every row has the share of ones.
 pub(in super::super) fn constant_fit(n_columns: usize, outcomes: &[f64]) -> Vec<f64> {
-    let share = vectorised(|| sum(outcomes)) / to_float(outcomes.len());
+    let share = total_of(outcomes) / to_float(outcomes.len());
     let mut weights = vec![0.0; n_columns + 1];
     weights[0] = (share / (1.0 - share)).ln();
     if !weights[0].is_finite() {
@@ -103,59 +119,78 @@ pub(in super::super) struct Slope {
 }
 
 impl Slope {
+    /// Returns the derivatives at some weights, of which the first is the intercept.
     pub(in super::super) fn at(
         weights: &[f64],
-        columns: &[Vec<f64>],
+        design: Design<'_>,
         outcomes: &[f64],
         training: &Training<'_>,
     ) -> Result<Self> {
-        /// Blocks between two questions whether to go on.
-        const WATCH: usize = 64;
         let mut slope = Self {
             score: vec![0.0; weights.len()],
             information: (1..=weights.len()).map(|length| vec![0.0; length]).collect(),
         };
         let mut rows = BlockRows::default();
-        for (block, outcomes) in outcomes.chunks(BLOCK_ROWS).enumerate() {
-            if block % WATCH == 0 {
+        let mut block = design.block();
+        for (index, outcomes) in outcomes.chunks(BLOCK_ROWS).enumerate() {
+            if index % WATCH == 0 {
                 training.check()?;
             }
-            let first = block * BLOCK_ROWS;
-            vectorised(|| slope.add(&mut rows, weights, columns, first, outcomes));
+            run(AddBlock {
+                design,
+                weights,
+                first: index * BLOCK_ROWS,
+                outcomes,
+                block: &mut block,
+                rows: &mut rows,
+                out: &mut slope,
+            });
         }
         let n_rows = to_float(outcomes.len());
         slope.score.iter_mut().chain(slope.information.iter_mut().flatten()).for_each(|sum| *sum /= n_rows);
         Ok(slope)
     }
+}
 
-    /// Adds the rows from `first` on.
+/// Adds the derivatives of the rows of a block.
+struct AddBlock<'a> {
+    design: Design<'a>,
+    weights: &'a [f64],
+    first: usize,
+    outcomes: &'a [f64],
+    block: &'a mut [f64],
+    rows: &'a mut BlockRows,
+    out: &'a mut Slope,
+}
+
+impl WithSimd for AddBlock<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn add(&mut self, rows: &mut BlockRows, weights: &[f64], columns: &[Vec<f64>], first: usize, outcomes: &[f64]) {
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { weights, outcomes, block, out, .. } = self;
+        self.design.fill(self.first, block);
         let n = outcomes.len();
-        let BlockRows { residuals, variances, weighted } = rows;
+        let BlockRows { residuals, variances, weighted } = self.rows;
         let (residuals, variances, weighted) = (&mut residuals[..n], &mut variances[..n], &mut weighted[..n]);
         residuals.fill(weights[0]);
-        for (weight, column) in weights[1..].iter().zip(columns) {
-            add_multiple(residuals, *weight, &column[first..first + n]);
+        for (weight, column) in weights[1..].iter().zip(block.chunks_exact(BLOCK_ROWS)) {
+            add_multiple(residuals, *weight, column);
         }
         for ((residual, variance), outcome) in residuals.iter_mut().zip(&mut *variances).zip(outcomes) {
             let expected = probability(*residual);
             *variance = expected * (1.0 - expected);
             *residual = outcome - expected;
         }
-        self.score[0] += sum(residuals);
-        self.information[0][0] += sum(variances);
-        for (index, column) in columns.iter().enumerate() {
-            let column = &column[first..first + n];
-            self.score[index + 1] += dot(column, residuals);
+        out.score[0] += sum(simd, residuals);
+        out.information[0][0] += sum(simd, variances);
+        add_dots(simd, residuals, block, &mut out.score[1..]);
+        for (entries, column) in out.information[1..].iter_mut().zip(block.chunks_exact(BLOCK_ROWS)) {
             for ((out, value), variance) in weighted.iter_mut().zip(column).zip(&*variances) {
                 *out = value * variance;
             }
-            let entries = &mut self.information[index + 1];
-            entries[0] += sum(weighted);
-            for (entry, other) in entries[1..].iter_mut().zip(columns) {
-                *entry += dot(weighted, &other[first..first + n]);
-            }
+            entries[0] += sum(simd, weighted);
+            add_dots(simd, weighted, block, &mut entries[1..]);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::super::{Features, Result, Training};
 
 /// Bins of a column at most, so that a bin fits one byte.
-const MOST_BINS: usize = 256;
+pub(super) const MOST_BINS: usize = 256;
 
 /// Bins of a column of few rows, unless it has fewer values.
 const FEWEST_BINS: usize = 64;

@@ -2,6 +2,7 @@
 
 use super::super::random::Random;
 use super::super::to_float;
+use super::bins::MOST_BINS;
 use super::{Binned, Node, Tree};
 
 /// How far a tree grows.
@@ -59,7 +60,8 @@ pub(crate) struct Grower<'a> {
     binned: &'a Binned,
     limits: Limits,
     order: Vec<u32>,
-    sums: Vec<Sums>,
+    /// Of the bins of one column; as long as there are bytes, so that a bin needs no check.
+    sums: [Sums; MOST_BINS],
     spare: Vec<Row>,
 }
 
@@ -67,7 +69,7 @@ impl<'a> Grower<'a> {
     /// Prepares for trees of some columns.
     pub(crate) fn new(binned: &'a Binned, limits: Limits) -> Self {
         let order = (0..u32::try_from(binned.columns.len()).unwrap_or(u32::MAX)).collect();
-        Self { binned, limits, order, sums: Vec::new(), spare: Vec::new() }
+        Self { binned, limits, order, sums: [Sums::default(); MOST_BINS], spare: Vec::new() }
     }
 
     /// Grows a tree over rows, whose order changes: the rows of a leaf come to stand together.
@@ -144,8 +146,7 @@ impl<'a> Grower<'a> {
     }
 
     fn sum_bins(&mut self, column: usize, rows: &[Row]) {
-        self.sums.clear();
-        self.sums.resize(self.binned.n_bins(column), Sums::default());
+        self.sums[..self.binned.n_bins(column)].fill(Sums::default());
         let bins = &self.binned.columns[column];
         for row in rows {
             let sums = &mut self.sums[usize::from(bins[row.row as usize])];
@@ -162,7 +163,8 @@ impl<'a> Grower<'a> {
     fn best_of_column(&self, column: usize) -> Option<Division> {
         let mut all = Sums::default();
         let mut all_weight = 0.0;
-        for sums in &self.sums {
+        let bins = &self.sums[..self.binned.n_bins(column)];
+        for sums in bins {
             all.weighted += sums.weighted;
             all_weight += f64::from(sums.weight);
             all.n_rows += sums.n_rows;
@@ -172,7 +174,7 @@ impl<'a> Grower<'a> {
         let (mut weighted, mut weight, mut n_rows) = (0.0, 0.0, 0);
         let mut best: Option<(usize, f64)> = None;
         let mut least = all.weighted * all.weighted / all_weight * 1e-12; // rounding is no gain
-        for (bin, sums) in self.sums.iter().enumerate() {
+        for (bin, sums) in bins.iter().enumerate() {
             weighted += sums.weighted;
             weight += f64::from(sums.weight);
             n_rows += sums.n_rows;
