@@ -238,7 +238,7 @@ pub(super) fn choices(operator: &str, option: &str) -> Vec<Word> {
     let spec = ops::specs().find(|spec| spec.name.eq_ignore_ascii_case(operator));
     let parameter = spec.and_then(|spec| spec.parameters.iter().find(|parameter| parameter.name == option));
     match parameter.map(|parameter| parameter.kind) {
-        Some(ParameterKind::Choice(words)) => {
+        Some(ParameterKind::Choice(words) | ParameterKind::Words(words)) => {
             words.iter().map(|word| Word::new(format!("'{word}'"), "value")).collect()
         }
         Some(ParameterKind::Boolean) => vec![Word::new("true", "value"), Word::new("false", "value")],

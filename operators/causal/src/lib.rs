@@ -9,6 +9,7 @@
 //! | [`iv_regression`] | what a treatment does to an outcome, by instruments that move it from outside |
 //! | [`iv_diagnostics`] | whether the instruments are strong, agree and are needed |
 //! | [`iv_sensitivity`] | how far the effect stands if the instruments act on the outcome by themselves |
+//! | [`simulate_iv`] | what a study with a known effect and an invalid instrument looks like |
 //!
 //! ```text
 //! cells --zeros as bits--> tests of independence, each on its own cells --PC or greedy search--> skeleton
@@ -58,6 +59,7 @@ mod linear_iv;
 mod moments;
 mod random;
 pub mod simulate_dropout;
+pub mod simulate_iv;
 pub mod simulate_sem;
 pub mod simulate_sem_edges;
 
@@ -73,6 +75,7 @@ pub const OPERATORS: &[&dyn OperatorFactory] = &[
     &simulate_sem::Factory,
     &simulate_sem_edges::Factory,
     &simulate_dropout::Factory,
+    &simulate_iv::Factory,
     &compare_graphs::Factory,
     &iv_regression::Factory,
     &iv_diagnostics::Factory,

@@ -176,7 +176,13 @@ fn check_value(spec: &'static Spec, parameter: &Parameter, value: &Literal) -> R
         (ParameterKind::Integer { min, max }, Literal::Integer(value)) => (min..=max).contains(value),
         (ParameterKind::Float { min, max, open }, Literal::Float(value)) => in_range(*value, min, max, open),
         (ParameterKind::Float { min, max, open }, Literal::Integer(value)) => in_range(*value as f64, min, max, open),
-        (ParameterKind::Choice(words), Literal::Text(word)) => words.contains(&word.as_str()),
+        (ParameterKind::Choice(words) | ParameterKind::Words(words), Literal::Text(word)) => {
+            words.contains(&word.as_str())
+        }
+        (ParameterKind::Words(words), Literal::List(values)) => {
+            let known = |value: &Literal| matches!(value, Literal::Text(word) if words.contains(&word.as_str()));
+            !values.is_empty() && values.iter().all(known)
+        }
         _ => false,
     };
     if fits { Ok(()) } else { Err(refused(spec, parameter.name, parameter.kind.describe(), value)) }
@@ -200,6 +206,10 @@ fn parse_default(parameter: &Parameter, default: &str) -> Literal {
         (ParameterKind::Boolean, _) => Literal::Boolean(default == "true"),
         (ParameterKind::Integer { .. }, _) => default.parse().map_or(Literal::Null, Literal::Integer),
         (ParameterKind::Float { .. }, Ok(number)) => Literal::Float(number),
+        (ParameterKind::Words(_), _) => {
+            let words = default.trim_start_matches("ARRAY[").trim_end_matches(']').split(", ");
+            Literal::List(words.map(|word| Literal::Text(word.trim_matches('\'').to_owned())).collect())
+        }
         _ => Literal::Text(default.trim_matches('\'').to_owned()),
     }
 }

@@ -129,6 +129,8 @@ pub enum ParameterKind {
     Text,
     /// One of a few words.
     Choice(&'static [&'static str]),
+    /// One or more of a few words: `'a'` or `ARRAY['a', 'b']`.
+    Words(&'static [&'static str]),
 }
 
 /// One output column, or one column for each column of a role.
@@ -254,9 +256,12 @@ impl ParameterKind {
             Self::Float { min, max, open: true } => format!("a number in ({min}, {max})"),
             Self::Float { min, max, open: false } => format!("a number in [{min}, {max}]"),
             Self::Text => "text".to_owned(),
-            Self::Choice(words) => {
-                format!("one of {}", words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", "))
-            }
+            Self::Choice(words) => format!("one of {}", quoted(words)),
+            Self::Words(words) => format!("one or an array of {}", quoted(words)),
         }
     }
+}
+
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ")
 }

@@ -350,3 +350,31 @@ fn the_terminal_and_program_forms_name_every_part() {
     }
     assert_eq!(json["inputs"][0]["columns"][1]["several"], true);
 }
+
+#[test]
+fn an_option_may_take_several_words() {
+    static CHOOSING: Spec = Spec {
+        parameters: &[Parameter {
+            name: "rounds",
+            kind: ParameterKind::Words(&["first", "second", "third"]),
+            default: Some("ARRAY['second', 'first']"),
+            unit: "",
+            meaning: "the rounds kept",
+        }],
+        ..SPEC
+    };
+    let check = |value: Literal| {
+        let mut literals = Literals::default();
+        literals.insert("rounds", value);
+        literals.check(&CHOOSING)
+    };
+    assert_eq!(check(Literal::Null).unwrap().texts("rounds"), ["second", "first"]);
+    assert_eq!(check(text("third")).unwrap().texts("rounds"), ["third"]);
+    let list = |words: &[&str]| Literal::List(words.iter().map(|word| text(word)).collect());
+    assert_eq!(check(list(&["third", "first"])).unwrap().texts("rounds"), ["third", "first"]);
+    assert_eq!(
+        check(list(&["third", "fourth"])).unwrap_err().to_string(),
+        "option `rounds` of mean_dose must be one or an array of 'first', 'second', 'third', got ARRAY['third', 'fourth']"
+    );
+    assert!(check(list(&[])).is_err() && check(Literal::Integer(1)).is_err());
+}

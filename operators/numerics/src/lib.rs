@@ -14,6 +14,7 @@
 //! dense       products and inverses of square matrices, vectorised
 //! columns     sums of products of columns over rows, vectorised
 //! matrix      small matrices: products, Cholesky's factor, eigenvalues
+//! lu          solutions of square systems, with exchanges of rows
 //! learn       learners of means and probabilities: fitted to rows, asked about others
 //! ```
 //!
@@ -35,6 +36,7 @@ mod gamma;
 pub mod matrix;
 mod noncentral;
 pub mod learn;
+mod lu;
 mod normal;
 mod quadratic;
 
@@ -42,5 +44,6 @@ pub use beta::{f_quantile_upper, f_sf, t_quantile_two_sided, t_two_sided};
 pub use chi_square::chi_square_sf;
 pub use gamma::gamma_sf;
 pub use noncentral::{noncentral_chi_square_quantile_upper, noncentral_chi_square_sf};
+pub use lu::Lu;
 pub use normal::{ln_normal_two_sided, normal_cdf, normal_quantile, normal_sf, normal_two_sided};
 pub use quadratic::{Covariance, QuadraticForm};
