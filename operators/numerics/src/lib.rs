@@ -9,6 +9,7 @@
 //! gamma       sf for any shape
 //! quadratic   u' V^-1 u and the rank of V, for a covariance matrix V that may be singular
 //! dense       products and inverses of square matrices, vectorised
+//! single      products with narrow panels in single precision, vectorised
 //! ```
 //!
 //! Distribution functions are built on `libm`'s `erfc`, which is within one unit in the last place
@@ -26,8 +27,9 @@ pub mod dense;
 mod gamma;
 mod normal;
 mod quadratic;
+pub mod single;
 
 pub use chi_square::chi_square_sf;
 pub use gamma::gamma_sf;
-pub use normal::{ln_normal_two_sided, normal_cdf, normal_quantile, normal_sf, normal_two_sided};
+pub use normal::{ln_normal_two_sided, normal_cdf, normal_quantile, normal_quantiles, normal_sf, normal_two_sided};
 pub use quadratic::{Covariance, QuadraticForm};
