@@ -16,6 +16,7 @@
 //! matrix      small matrices: products, Cholesky's factor, eigenvalues
 //! lu          solutions of square systems, with exchanges of rows
 //! learn       learners of means and probabilities: fitted to rows, asked about others
+//! single      products with narrow panels in single precision, vectorised
 //! ```
 //!
 //! Distribution functions are built on `libm`'s `erfc`, which is within one unit in the last place
@@ -39,6 +40,7 @@ pub mod learn;
 mod lu;
 mod normal;
 mod quadratic;
+pub mod single;
 
 pub use beta::{f_quantile_upper, f_sf, t_quantile_two_sided, t_two_sided};
 pub use chi_square::chi_square_sf;
@@ -46,4 +48,5 @@ pub use gamma::gamma_sf;
 pub use noncentral::{noncentral_chi_square_quantile_upper, noncentral_chi_square_sf};
 pub use lu::Lu;
 pub use normal::{ln_normal_two_sided, normal_cdf, normal_quantile, normal_sf, normal_two_sided};
+pub use normal::{ln_normal_two_sided, normal_cdf, normal_quantile, normal_quantiles, normal_sf, normal_two_sided};
 pub use quadratic::{Covariance, QuadraticForm};
