@@ -6,6 +6,8 @@
 //! | [`grn_tests`] | by which tests a network came about |
 //! | [`iv_late`] | what a treatment does to those whom an instrument moves, with learners for everything else |
 //! | [`grn_validate`] | whether dropout depends on the gene's own value alone, as the method assumes |
+//! | [`iv_ate`] | what a treatment does on average, by an instrument that may act on the outcome itself |
+//! | [`iv_selection`] | how much the answer of iv_ate depends on the learners |
 //! | [`simulate_iv`] | what a study with a known effect and an invalid instrument looks like |
 //!
 //! ```text
@@ -46,8 +48,10 @@ pub mod colide_stages;
 pub mod compare_graphs;
 pub mod independence;
 mod iv;
+pub mod iv_ate;
 pub mod iv_late;
 pub mod iv_late_nuisances;
+pub mod iv_selection;
 mod levelled;
 mod moments;
 mod random;
@@ -69,6 +73,8 @@ pub const OPERATORS: &[&dyn OperatorFactory] = &[
     &simulate_sem_edges::Factory,
     &simulate_dropout::Factory,
     &simulate_iv::Factory,
+    &iv_ate::Factory,
+    &iv_selection::Factory,
     &compare_graphs::Factory,
     &iv_late::Factory,
     &iv_late_nuisances::Factory,
