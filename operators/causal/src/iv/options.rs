@@ -89,7 +89,6 @@ pub(crate) const CONFIDENCE: Parameter = Parameter {
     default: Some("0.95"),
     unit: "probability",
     meaning: "level of the intervals",
-    ..OPTION
 };
 
 pub(crate) const CLIP: Parameter = Parameter {
@@ -98,7 +97,6 @@ pub(crate) const CLIP: Parameter = Parameter {
     default: Some("0.01"),
     unit: "probability",
     meaning: "fitted probabilities of the instrument are moved into [clip, 1 - clip]",
-    ..OPTION
 };
 
 pub(crate) const LEARNER: Parameter = Parameter {
@@ -149,7 +147,6 @@ pub(crate) const MIN_LEAF: Parameter = Parameter {
     default: Some("10"),
     unit: "rows",
     meaning: "rows of a leaf at least",
-    ..OPTION
 };
 
 pub(crate) const TRIED: Parameter = Parameter {

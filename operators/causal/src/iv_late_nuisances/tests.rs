@@ -15,7 +15,7 @@ fn rows() -> RecordBatch {
         |value: &dyn Fn(u32) -> f64| -> ArrayRef { Arc::new(Float64Array::from_iter_values((0..400).map(value))) };
     let x = |row: u32| f64::from(row * 37 % 101) / 101.0;
     let z = |row: u32| f64::from(row / 2 % 2);
-    let a = |row: u32| if row % 5 == 0 { 1.0 - z(row) } else { z(row) };
+    let a = |row: u32| if row.is_multiple_of(5) { 1.0 - z(row) } else { z(row) };
     RecordBatch::try_from_iter([
         ("outcome", number(&|row| 10.0 * x(row) + a(row))),
         ("treatment", number(&a)),
