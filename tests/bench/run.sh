@@ -6,7 +6,7 @@ target=${CARGO_TARGET_DIR:-target}
 results=tests/bench/results
 
 python3 -m venv "$target/bench-venv"
-"$target/bench-venv/bin/pip" install --quiet lifelines==0.30.3 duckdb causal-learn==0.1.4.8
+"$target/bench-venv/bin/pip" install --quiet lifelines==0.30.3 duckdb causal-learn==0.1.4.8 linearmodels==7.1 pyfixest==0.60.0
 python=$target/bench-venv/bin/python
 
 cargo build --release -p causeway --bin causeway
@@ -16,6 +16,7 @@ cargo build --release -p causeway-survival --example time_kaplan_meier
 "$python" tests/bench/survival_vs_lifelines.py "$results/survival_vs_lifelines.txt"
 cargo build --release -p causeway-causal --example time_grn
 "$python" tests/bench/grn_vs_causal_learn.py "$results/grn_vs_causal_learn.txt"
+"$python" tests/bench/iv_vs_linearmodels.py "$results/iv_regression.txt"
 cargo bench -p causeway --bench front_door -- "$results/front_door.txt"
 cargo bench -p causeway-survival
 cargo bench -p causeway-audit

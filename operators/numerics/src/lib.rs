@@ -48,5 +48,4 @@ pub use gamma::gamma_sf;
 pub use lu::Lu;
 pub use noncentral::{noncentral_chi_square_quantile_upper, noncentral_chi_square_sf};
 pub use normal::{ln_normal_two_sided, normal_cdf, normal_quantile, normal_quantiles, normal_sf, normal_two_sided};
-pub use normal::{ln_normal_two_sided, normal_cdf, normal_quantile, normal_sf, normal_two_sided};
 pub use quadratic::{Covariance, QuadraticForm};
