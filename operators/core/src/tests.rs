@@ -378,3 +378,37 @@ fn an_option_may_take_several_words() {
     );
     assert!(check(list(&[])).is_err() && check(Literal::Integer(1)).is_err());
 }
+
+#[test]
+fn a_quantity_takes_booleans_and_is_never_played_by_what_is_left() {
+    static EXPOSURES: Spec = Spec {
+        inputs: &[InputSpec {
+            name: "rows",
+            summary: "",
+            required: true,
+            columns: &[
+                ColumnRole { role: "exposure", kind: ColumnType::Quantity, several: true, ..DOSE },
+                ColumnRole { role: "held", kind: ColumnType::Quantity, several: true, required: false, ..DOSE },
+            ],
+        }],
+        parameters: &[],
+        ..SPEC
+    };
+    let schema: SchemaRef = Arc::new(Schema::new(vec![
+        Field::new("smokes", DataType::Boolean, true),
+        Field::new("age", DataType::Int64, true),
+        Field::new("ward", DataType::Utf8, true),
+    ]));
+    let resolve = |column: Option<&str>| {
+        let mut literals = Literals::default();
+        if let Some(column) = column {
+            literals.insert("exposure", text(column));
+        }
+        Roles::resolve(&EXPOSURES, &literals, std::slice::from_ref(&schema))
+    };
+    let roles = resolve(Some("smokes")).unwrap();
+    assert_eq!((roles.columns("exposure").len(), roles.columns("held").len()), (1, 0));
+    assert!(resolve(None).unwrap_err().to_string().contains("option `exposure`"));
+    let refused = resolve(Some("ward")).unwrap_err().to_string();
+    assert_eq!(refused, "mean_dose: column `ward` plays `exposure` and must be a number or boolean, it is Utf8");
+}

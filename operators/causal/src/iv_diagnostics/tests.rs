@@ -110,6 +110,17 @@ fn the_four_shapes_of_weak_instruments() {
         check_set(&found, "ar_set_classic", &case["ar_95"], 1e-8, name);
         let f = value(&found, "first_stage_f_classic", "statistic");
         assert_close(f, case["first_stage_F"].as_f64().unwrap(), 1e-8, name);
+        if instruments.len() == 1 {
+            // the set always holds the estimate then: its statistic is 0
+            let (estimate, shape) = (case["tsls"].as_f64().unwrap(), word(&found, "ar_set_classic", "shape"));
+            let (low, high) = (value(&found, "ar_set_classic", "low"), value(&found, "ar_set_classic", "high"));
+            let holds = match shape.as_str() {
+                "interval" => low < estimate && estimate < high,
+                "two_rays" => estimate < low || estimate > high,
+                _ => shape == "real_line",
+            };
+            assert!(holds, "{name}");
+        }
         let warnings = found.report["warnings"].as_array().unwrap().len();
         assert_eq!(warnings == 0, name == "strong", "{name}: {:?}", found.report["warnings"]);
     }
@@ -265,4 +276,24 @@ fn tests_that_cannot_be_computed_say_so() {
     assert!(word(&found, "first_stage_f_robust", "note").contains("fewer clusters than instruments"));
     assert!(value(&found, "j_robust", "statistic").is_nan());
     assert!(value(&found, "sargan", "statistic") > 0.0);
+}
+
+#[test]
+fn threads_and_batches_change_no_bit() {
+    let expected = expected();
+    let case = &expected["linear_iv"]["card_nearc2_nearc4"];
+    let rows = rows_of("card_nearc2_nearc4");
+    let bits = |found: &Output| -> Vec<Vec<u64>> {
+        let columns = ["statistic", "p_value", "low", "high"];
+        columns.map(|column| doubles(&found.batches[0], column).into_iter().map(f64::to_bits).collect()).to_vec()
+    };
+    let one = bits(&diagnose(case, &rows, &[]));
+    for (threads, size) in [(1, 7), (2, 1000), (8, 2999)] {
+        let batches =
+            (0..rows.num_rows()).step_by(size).map(|start| rows.slice(start, size.min(rows.num_rows() - start)));
+        let input = causeway_core::Relation::from_batches(rows.schema(), batches.collect());
+        let mut context = causeway_core::RunContext::for_test(threads).unwrap();
+        let found = crate::calls::run_relations(&Factory, &roles_of(case), vec![input], &mut context).unwrap();
+        assert_eq!(bits(&found), one, "{threads} threads, batches of {size}");
+    }
 }
