@@ -99,7 +99,7 @@ pub(crate) enum Command {
     Ops(OpsOptions),
     /// Show what a table or column came from, or what was made from it
     Lineage(LineageOptions),
-    /// Draw the edges that a query returns as a network
+    /// Draw what a query returns: a network, a forest plot, survival curves
     Plot(PlotOptions),
     /// Say what differs between two runs, and which of it can explain a changed number
     Diff(DiffOptions),
@@ -267,9 +267,11 @@ pub(crate) enum OpsCommand {
 
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Each row is an edge: source and target, and if there are such columns mark ('->' for an arrow, anything else \
-for a line; without the column all are arrows) and a strength, by which the width is chosen. Only the strongest edges are drawn; what \
-the picture leaves out it says."
+    after_long_help = "The columns say what is drawn.\n\nNetwork: each row is an edge, with source and target, and if there are such columns mark ('->' for \
+an arrow, anything else for a line; without the column all are arrows) and a strength, by which the width is chosen. Only the strongest \
+edges are drawn; what the picture leaves out it says.\n\nForest plot: each row is an estimate, with term and estimate, and its interval in \
+conf_low and conf_high.\n\nCurve: each row is a point, with time and survival or cumulative_hazard, and its band in columns of that name \
+with _low and _high. Columns before `time` name the curve, as in what kaplan_meier returns."
 )]
 pub(crate) struct PlotOptions {
     /// The query
@@ -278,12 +280,18 @@ pub(crate) struct PlotOptions {
     /// The picture: a file that ends in .svg or .png
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// How many edges to draw, the strongest first
+    /// What to draw [default: what the columns are those of]
+    #[arg(long, value_enum)]
+    pub(crate) kind: Option<PlotKind>,
+    /// How many edges of a network to draw, the strongest first
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(crate) top: usize,
     /// The column with the strength of an edge [default: weight, strength, frequency or statistic, the first that is there]
     #[arg(long, value_name = "COLUMN")]
     pub(crate) weight: Option<String>,
+    /// Where the line of a forest plot stands: 0 for differences, 1 for ratios
+    #[arg(long, value_name = "X", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) reference: f64,
     /// What stands above the picture
     #[arg(long, value_name = "TEXT")]
     pub(crate) title: Option<String>,
@@ -291,6 +299,17 @@ pub(crate) struct PlotOptions {
     pub(crate) values: ParameterOptions,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
+}
+
+/// A kind of picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlotKind {
+    /// Edges: source, target; perhaps mark and weight
+    Network,
+    /// Estimates: term, estimate; perhaps conf_low and conf_high
+    Forest,
+    /// Survival curves: time and survival or cumulative_hazard; perhaps both with _low and _high; columns before `time` name a curve
+    Curve,
 }
 
 #[derive(Debug, Args)]

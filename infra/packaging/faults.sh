@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests of tests/faults, each FAULT_ROUNDS times (20), and prints what happened and how it ended.
+# Runs the tests of tests/faults, each FAULT_ROUNDS times (20), and those of schedulers under wrong clocks and zones, and prints what happened and how it ended.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -9,7 +9,7 @@ trap 'rm -f "$log"' EXIT
 SECONDS=0
 # The features of `make test`, so that nothing is built twice.
 cargo test -p causeway --test it --features failpoints,causeway-model/contract-tests --no-fail-fast -- \
-    --show-output faults:: 2>&1 | tee "$log"
+    --show-output faults:: schedulers:: 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 
 printf '\n%s cores, %s, %s rounds, %s s\n' "$(nproc)" "$(date -u +%F)" "$FAULT_ROUNDS" "$SECONDS"

@@ -32,9 +32,11 @@ fn cancel_at_random(lake: &Product) {
     let n_jobs = 3 * rounds();
     for number in 1..=n_jobs {
         let id = submit(lake, &[&slow(number)]);
-        // The first one is in time for certain.
-        let share = if number == 1 { 0.0 } else { random.random_range(0.0..0.9) };
-        std::thread::sleep(whole.mul_f64(share));
+        // The first one is in time for certain, and its job at work.
+        match number {
+            1 => within("the job runs", || job(lake, id)["state"] == "running"),
+            _ => std::thread::sleep(whole.mul_f64(random.random_range(0.0..0.9))),
+        }
         let cancelled = lake.run(&["cancel", &id.to_string()]);
         let mut ended = job(lake, id);
         within("the job ends", || {
@@ -43,7 +45,10 @@ fn cancel_at_random(lake: &Product) {
         });
         match ended["state"].as_str().unwrap() {
             "succeeded" => assert!(done.insert(number)),
-            "cancelled" => assert!(cancelled.status.success(), "{cancelled:?}"),
+            "cancelled" => {
+                assert!(cancelled.status.success(), "{cancelled:?}");
+                assert!(number > 1 || ended["attempt"] == 1, "it was at work: {ended}");
+            }
             other => panic!("{other}: {ended}"),
         }
     }
@@ -82,15 +87,19 @@ fn end_at_random(lake: &Product) {
         submit(lake, &[&slow(number)]);
         let mut worker = Doomed::start(lake, "", &[]);
         within("it works", || worker.said().contains("started"));
-        std::thread::sleep(Duration::from_millis(random.random_range(0..600)));
+        // The first one is told twice at once, the second one once.
+        let (before, between) = (random.random_range(0..600), random.random_range(0..300));
+        std::thread::sleep(Duration::from_millis(if number == 1 { 0 } else { before }));
         worker.signal("TERM");
-        if random.random_bool(0.5) {
-            std::thread::sleep(Duration::from_millis(random.random_range(0..300)));
+        let is_told_twice = number == 1 || (number > 2 && random.random_bool(0.5));
+        if is_told_twice {
+            std::thread::sleep(Duration::from_millis(if number == 1 { 100 } else { between }));
             worker.signal("TERM");
         }
         // 0 if the job was ended first, 130 if it was left to others.
         let code = worker.ends();
         assert!(matches!(code, Some(0 | 130)), "{code:?}: {}", worker.said());
+        assert!(number > 2 || code == Some(if number == 1 { 130 } else { 0 }), "{number}: {code:?}: {}", worker.said());
         n_at_once += usize::from(code == Some(130));
     }
     drain(lake);

@@ -117,6 +117,40 @@ fn a_full_catalog_disk_costs_time_and_no_result() {
     println!("faults: the catalog's disk was full");
 }
 
+#[test]
+fn a_scheduler_whose_catalog_is_full_waits_and_fires() {
+    let lake = Product::init();
+    let disk = SmallDisk::mount(ROOMY);
+    for name in ["catalog.sqlite", "catalog.sqlite-wal"] {
+        let copied = std::fs::copy(lake.folder().join(name), disk.outside(name));
+        assert!(copied.is_ok() || name.ends_with("-wal"), "{copied:?}");
+    }
+    let causeway = |args: &[&str]| {
+        let mut command = disk.command(&lake, args);
+        command.env("CAUSEWAY_CATALOG_URL", format!("sqlite://{}", disk.path("catalog.sqlite").display()));
+        command
+    };
+    let folder = lake.folder().join("p");
+    std::fs::create_dir_all(folder.join("in")).unwrap();
+    std::fs::write(folder.join("pipeline.toml"), "name = \"p\"\n[[trigger]]\npath = \"in/*.csv\"\n").unwrap();
+    std::fs::write(folder.join("1_p.sql"), "CREATE OR REPLACE TABLE a.t AS SELECT 1 AS n;\n").unwrap();
+    ends_well(causeway(&["sql", "-c", "CREATE SCHEMA a"]));
+    ends_well(causeway(&["schedule", "add", folder.to_str().unwrap()]));
+    let mut serving = Doomed::run(&lake, causeway(&["serve", "--listen", "127.0.0.1:0", "--slots", "1"]), "");
+    within("it listens", || serving.said().contains("listening on"));
+    disk.fill_but(0);
+    std::fs::write(folder.join("in/a.csv"), "n\n1\n").unwrap();
+    within("the scheduler meets the full disk", || serving.said().contains("CW0411"));
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(!serving.has_ended(), "{}", serving.said());
+    disk.free();
+    let states =
+        || answer(causeway(&["sql", "--format", "ndjson", "-c", "SELECT max(state) AS state FROM system.slots"]));
+    within("its job has ended", || states()["state"] == "succeeded");
+    assert!(!serving.has_ended(), "{}", serving.said());
+    println!("faults: the catalog's disk was full under a scheduler");
+}
+
 fn ends_well(mut command: Command) {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));

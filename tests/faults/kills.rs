@@ -3,7 +3,7 @@
 use rand::Rng as _;
 use rand::seq::SliceRandom as _;
 
-use super::yard::{Doomed, drain, submit};
+use super::yard::{Doomed, drain, job, submit, submit_for};
 use super::{assert_sound, commits, number, on_both_stores, random, rounds};
 use crate::product::Product;
 
@@ -39,6 +39,8 @@ fn rounds_of_kills(lake: &Product) {
             let passage = if place < 4 { random.random_range(1..=2) } else { 1 };
             let mut worker = Doomed::start(lake, &format!("{point}@{passage}=kill"), &["--slots", "1"]);
             worker.dies_at(point, || n_spare += spare_job(lake));
+            // What a job reads has changed when the next attempt begins.
+            lake.ok(&["sql", "-c", "INSERT INTO a.changing SELECT 1"]);
             n_kills += 1;
         }
         drain(lake);
@@ -56,7 +58,7 @@ fn make_tables(lake: &Product) {
     let mut sql = "CREATE SCHEMA a; CREATE TABLE a.source AS SELECT * FROM (VALUES (1), (2), (3)) AS v(n); \
                    CREATE TABLE a.merged (id BIGINT, n BIGINT); CREATE TABLE a.second (n BIGINT); \
                    CREATE TABLE a.spare (n BIGINT); CREATE TABLE a.made AS SELECT 0 AS n; \
-                   CREATE TABLE a.loaded (id BIGINT, name TEXT);"
+                   CREATE TABLE a.changing (n BIGINT); CREATE TABLE a.loaded (id BIGINT, name TEXT);"
         .to_owned();
     for table in INSERTED {
         sql.push_str(&format!("CREATE TABLE a.{table} (n BIGINT);"));
@@ -95,8 +97,17 @@ fn write_pipeline(lake: &Product, round: usize) -> String {
     let folder = lake.folder().join("pipeline");
     for (file, text) in [
         ("pipeline.toml", "name = \"three\"\n".to_owned()),
-        ("1_first.sql", format!("CREATE OR REPLACE TABLE a.first AS SELECT n, {round} AS round FROM a.source;\n")),
-        ("2_second.sql", "INSERT INTO a.second SELECT round FROM a.first WHERE n = 1;\n".to_owned()),
+        (
+            "1_first.sql",
+            format!(
+                "CREATE OR REPLACE TABLE a.first AS SELECT n, {round} AS round, (SELECT count(*) FROM a.changing) AS seen FROM a.source;\n"
+            ),
+        ),
+        (
+            "2_second.sql",
+            "INSERT INTO a.second SELECT round FROM a.first WHERE n = 1 AND (SELECT count(*) FROM a.changing) >= 0;\n"
+                .to_owned(),
+        ),
         ("3_third.sql", "CREATE OR REPLACE TABLE a.third AS SELECT count(*) AS n FROM a.second;\n".to_owned()),
     ] {
         std::fs::write(folder.join(file), text).unwrap();
@@ -130,4 +141,26 @@ fn check(lake: &Product, rounds: usize, n_spare: usize) {
     assert_eq!(number(lake, "SELECT count(*) FROM a.merged WHERE n = 2"), rounds);
     assert_eq!(number(lake, "SELECT count(*) FROM a.loaded"), 4 * rounds);
     assert_eq!(number(lake, "SELECT n FROM a.third"), rounds);
+}
+
+on_both_stores!(a_job_that_dies_with_its_last_worker_leaves_nothing_open, super::last_attempts);
+
+fn last_attempts(lake: &Product) {
+    lake.ok(&["sql", "-c", "CREATE SCHEMA a; CREATE TABLE a.source AS SELECT 1 AS n; CREATE TABLE a.t (n BIGINT)"]);
+    for (place, point) in ["running", "after_commit"].into_iter().enumerate() {
+        let id = submit_for(lake, 1, &["INSERT INTO a.t SELECT n FROM a.source"]);
+        let mut worker = Doomed::start(lake, &format!("{point}=kill"), &["--slots", "1"]);
+        worker.dies_at(point, || ());
+        drain(lake);
+        assert_eq!(job(lake, id)["state"], "dead", "{point}");
+        let step = &lake.query("SELECT state, error_code FROM system.steps ORDER BY run DESC LIMIT 1")[0];
+        assert_eq!((&step["state"], &step["error_code"]), (&"failed".into(), &"CW0410".into()), "{point}: {step}");
+        lake.ok(&["retry", &id.to_string()]);
+        drain(lake);
+        assert_eq!(job(lake, id)["state"], "succeeded", "{point}");
+        assert_eq!(commits(lake, "t"), 2 + place, "{point}: a commit that had landed is found");
+        assert_eq!(number(lake, "SELECT count(*) FROM a.t"), 1 + i64::try_from(place).unwrap(), "{point}");
+    }
+    assert_sound(lake);
+    println!("faults: 2 jobs dead with their worker and done again");
 }

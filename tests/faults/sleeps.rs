@@ -99,3 +99,31 @@ fn wake_before_the_other(lake: &Product) {
     assert_sound(lake);
     println!("faults: a late commit found by the next attempt");
 }
+
+on_both_stores!(a_pipeline_does_not_wait_for_who_sleeps_with_it, super::sleep_with_a_pipeline);
+
+/// The worker that sleeps keeps the lock of the pipeline on this machine.
+fn sleep_with_a_pipeline(lake: &Product) {
+    lake.ok(&["sql", "-c", "CREATE SCHEMA a; CREATE TABLE a.source AS SELECT 1 AS n; CREATE TABLE a.t (n BIGINT)"]);
+    let folder = lake.folder().join("pipeline");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("pipeline.toml"), "name = \"adds\"\n").unwrap();
+    std::fs::write(folder.join("1_add.sql"), "INSERT INTO a.t SELECT n FROM a.source;\n").unwrap();
+    submit(lake, &["--pipeline", folder.to_str().unwrap()]);
+    let mut sleeper = Doomed::start(lake, "before_commit=delay(5000)", &["--slots", "1", "--verbose"]);
+    within("rest before the commit", || sleeper.has_fired("before_commit"));
+    let by_hand = lake.run(&["run", folder.to_str().unwrap()]);
+    assert!(String::from_utf8_lossy(&by_hand.stderr).contains("CW0606"), "{by_hand:?}");
+    stop(lake, &sleeper);
+    drain(lake);
+    assert_eq!((commits(lake, "t"), lake.query("SELECT n FROM a.t").len()), (2, 1));
+    let attempts = lake.query("SELECT outcome FROM system.attempts ORDER BY attempt");
+    let outcomes: Vec<&str> = attempts.iter().map(|attempt| attempt["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["lost", "succeeded"], "nobody asked in vain");
+    sleeper.signal("TERM");
+    sleeper.signal("CONT");
+    assert_eq!(sleeper.ends(), Some(0), "{}", sleeper.said());
+    assert_eq!((commits(lake, "t"), lake.query("SELECT n FROM a.t").len()), (2, 1), "what it says is refused");
+    assert_sound(lake);
+    println!("faults: a pipeline done beside one who slept with it");
+}

@@ -201,6 +201,38 @@ fn a_network_is_drawn_from_a_query() {
 }
 
 #[test]
+fn estimates_and_curves_are_drawn_from_queries() {
+    let lake = Product::init();
+    let svg = lake.folder().join("picture.svg");
+    let draw = |query: &str, options: &[&str]| {
+        lake.ok(&[&["plot", query, "-o", svg.to_str().unwrap()], options].concat());
+        std::fs::read_to_string(&svg).unwrap()
+    };
+    let estimates = "SELECT * FROM (VALUES ('a <b>', 2.5, 2.0, 3.0), ('c', 1.0, NULL, NULL), (NULL, 1.0, 0.0, 2.0)) \
+                     AS v(term, estimate, conf_low, conf_high)";
+    let forest = draw(estimates, &["--title", "effects", "--reference", "1"]);
+    assert!(forest.contains("a &lt;b&gt;") && forest.contains("2.500 [2.000, 3.000]"), "{forest}");
+    assert!(forest.contains("1.000") && !forest.contains("0.000, 2.000"), "a row without a term is left out");
+    let lung = format!("read_csv('{}')", repository("tests/data/survival/lung.csv").display());
+    let curve = draw(
+        &format!("SELECT * FROM kaplan_meier((SELECT time, event, \"group\" AS sex FROM {lung}), by => 'sex')"),
+        &[],
+    );
+    assert!(["sex 1", "sex 2", "survival", "time"].iter().all(|word| curve.contains(word)), "{curve}");
+    assert_eq!(curve.matches("<polygon").count(), 2, "each curve has its band");
+    for (query, options, said) in [
+        ("SELECT 1 AS n", &[][..], "no columns to draw; it has n"),
+        ("SELECT 'a' AS term, 'b' AS estimate", &[], "`estimate` is not a number"),
+        ("SELECT 1 AS n", &["--kind", "curve"], "no column `time`"),
+        ("SELECT 'a' AS term, 1.0 AS estimate WHERE false", &[], "there is no estimate to draw"),
+    ] {
+        let refused = lake.run(&[&["plot", query, "-o", svg.to_str().unwrap()], options].concat());
+        let error = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && error.contains(said), "{query}: {error}");
+    }
+}
+
+#[test]
 fn a_matrix_of_anndata_loads_as_three_tables() {
     let lake = Product::init();
     let packed = std::fs::File::open(repository("pipelines/cells/tests/data/csr.h5ad.gz")).unwrap();
@@ -222,4 +254,23 @@ fn a_matrix_of_anndata_loads_as_three_tables() {
     }
     let joined = lake.query("SELECT count(*) AS n FROM a.counts c JOIN a.cells o ON c.cell = o.cell");
     assert_eq!(joined[0]["n"], expected("csr.values.csv"));
+}
+
+#[test]
+fn a_table_beside_a_matrix_that_links_to_a_closed_folder_is_not_read() {
+    let lake = Product::init();
+    let closed = tempfile::tempdir().unwrap();
+    let from = repository("tests/data/matrices/market_v3");
+    let folder = lake.folder().join("matrix");
+    std::fs::create_dir_all(&folder).unwrap();
+    for file in ["matrix.mtx.gz", "features.tsv.gz"] {
+        std::fs::copy(from.join(file), folder.join(file)).unwrap();
+    }
+    std::fs::write(closed.path().join("barcodes.tsv.gz"), "secret").unwrap();
+    std::os::unix::fs::symlink(closed.path().join("barcodes.tsv.gz"), folder.join("barcodes.tsv.gz")).unwrap();
+    lake.ok(&["sql", "-c", "CREATE SCHEMA a"]);
+    let copy = format!("COPY INTO a.counts FROM '{}'", folder.join("matrix.mtx.gz").display());
+    let refused = lake.run(&["sql", "-c", &copy]);
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(error.contains("CW0502") && !error.contains("secret"), "{error}");
 }

@@ -157,3 +157,29 @@ fn a_schedule_gives_its_slot() {
     assert_eq!(jobs[0]["state"], "succeeded");
     assert!(jobs[0]["parameters"]["slot_end"]["timestamp"].as_str().unwrap().ends_with("18:30:00Z"), "{jobs}");
 }
+
+#[test]
+fn a_manifest_gives_values_that_nobody_gives() {
+    let lake = lake();
+    let step =
+        [("1_step", "CREATE OR REPLACE TABLE a.given AS SELECT :site AS site, :name AS name, :run_date AS day;")];
+    let values = "[parameters]\nsite = 3\nname = \"it's; DROP\"\n";
+    let rule = "[schedule]\ncron = \"0 0 * * *\"\n";
+    let bare = pipeline(&lake, &format!("name = \"given\"\n{rule}"), &step);
+    let error = refused(&lake, &["schedule", "add", &bare]);
+    assert!(error.contains("CW0605") && error.contains("[parameters]"), "{error}");
+    let unused = pipeline(&lake, &format!("name = \"given\"\n{values}sit = 4\n{rule}"), &step);
+    let error = refused(&lake, &["run", &unused]);
+    assert!(error.contains("CW0601") && error.contains("did you mean `site`?"), "{error}");
+    let folder = pipeline(&lake, &format!("name = \"given\"\n{values}{rule}"), &step);
+    let given = || lake.query("SELECT site, name FROM a.given").remove(0);
+    assert_eq!(run(&lake, &folder, &["site=4"]), ["succeeded"]);
+    assert_eq!(given(), json!({"site": 4, "name": "it's; DROP"}), "what is given goes before the manifest");
+    lake.ok(&["schedule", "add", &folder]);
+    lake.ok(&["backfill", "given", "--from", "2026-01-01", "--to", "2026-01-01"]);
+    assert_eq!(lake.ok(&["scheduler", "--once"]), "1 jobs queued\n");
+    lake.ok(&["worker", "--drain"]);
+    assert_eq!(given(), json!({"site": 3, "name": "it's; DROP"}));
+    let recorded = lake.query("SELECT r.parameters AS p FROM system.jobs j JOIN system.runs r ON r.run = j.run");
+    assert!(recorded[0]["p"].as_str().unwrap().contains(r#""site":{"bigint":3}"#), "{recorded:?}");
+}

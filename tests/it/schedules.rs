@@ -249,6 +249,55 @@ fn fire_by_triggers(lake: &Product) {
     assert_eq!(fired, [("by-path", 2), ("by-pipeline", 1), ("by-table", 1)]);
 }
 
+/// A scheduler that writes down what it says.
+fn scheduler(lake: &Product, number: usize) -> (Background, PathBuf) {
+    let said = lake.folder().join(format!("scheduler-{number}.txt"));
+    let mut command = lake.command(&["scheduler"]);
+    (Background(command.stderr(fs::File::create(&said).unwrap()).spawn().unwrap()), said)
+}
+
+/// Kills the scheduler that has fired most, as soon as one says that it has; returns how often.
+fn kill_the_busiest(schedulers: &mut Vec<(Background, PathBuf)>) -> usize {
+    let fired = || {
+        let counts = schedulers.iter().map(|(_, said)| fs::read_to_string(said).unwrap().matches("fired by").count());
+        counts.enumerate().max_by_key(|(_, n_fired)| *n_fired).unwrap()
+    };
+    within("one says that it has fired", || fired().1 > 0);
+    let (busiest, n_fired) = fired();
+    schedulers.remove(busiest).0.kill();
+    n_fired
+}
+
+#[test]
+fn many_schedulers_fire_once_for_each_change() {
+    const CHANGES: usize = 6;
+    let database = Cluster::shared().database();
+    let lake = with_schema(Product::init_on(database.url()));
+    let incoming = lake.folder().join("by-path/in");
+    fs::create_dir_all(&incoming).unwrap();
+    add(&lake, "by-table", "[[trigger]]\ntable = \"a.source\"\n");
+    add(&lake, "by-path", "[[trigger]]\npath = \"in/*.csv\"\n");
+    add(&lake, "by-pipeline", "[[trigger]]\npipeline = \"by-table\"\n");
+    let mut schedulers: Vec<_> = (0..3).map(|number| scheduler(&lake, number)).collect();
+    let mut shares: Vec<usize> = Vec::new();
+    let _worker = Background::start(&lake, &["worker"]);
+    let count = |of: &str| database.psql(&format!("SELECT COUNT(*) FROM {of}")).trim().parse::<usize>().unwrap();
+    let succeeded = "slot l JOIN job j ON j.id = l.job_id WHERE j.state = 'succeeded'";
+    for change in 1..=CHANGES {
+        lake.ok(&["sql", "-c", "INSERT INTO a.source SELECT 2"]);
+        fs::write(incoming.join(format!("{change}.csv")), "n\n1\n").unwrap();
+        within("the change has run in all three", || count(succeeded) >= 3 * change);
+        if change % 2 == 0 {
+            shares.push(kill_the_busiest(&mut schedulers));
+        }
+    }
+    println!("slots fired by each: {shares:?}");
+    assert!(shares.iter().all(|share| *share > 0), "the others must take over: {shares:?}");
+    for (what, of) in [("slots", "slot"), ("jobs", "job"), ("runs", "(SELECT DISTINCT run FROM job) r")] {
+        assert_eq!(count(of), 3 * CHANGES, "{what}");
+    }
+}
+
 #[test]
 fn a_schedule_that_would_fire_itself_or_look_where_it_may_not_is_refused() {
     let lake = lake();

@@ -155,10 +155,15 @@ fn what_is_scraped_is_what_the_table_says_and_names_nobody() {
     lake.ok(&["--user", "ann", "submit", "--wait", "INSERT INTO a.t SELECT 198403"]);
     lake.run(&["submit", "--wait", "INSERT INTO a.nowhere SELECT 198403"]);
     let yearly = pipeline(&lake, "yearly", &[("1_year", "CREATE OR REPLACE TABLE a.year AS SELECT 1 AS n")]);
-    let manifest = "name = \"yearly\"\n[schedule]\ncron = \"0 0 1 1 *\"\n";
+    let manifest = "name = \"yearly\"\n[schedule]\ncron = \"0 0 1 1 *\"\n[[trigger]]\npath = \"in/*.csv\"\n";
     std::fs::write(lake.folder().join("yearly/pipeline.toml"), manifest).unwrap();
+    std::fs::create_dir_all(lake.folder().join("yearly/in")).unwrap();
     lake.ok(&["schedule", "add", &yearly]);
     lake.ok(&["backfill", "yearly", "--from", "2026-01-01", "--to", "2026-01-01", "--wait"]);
+    let last_success = "causeway_schedule_last_success_timestamp_seconds{";
+    assert!(!serving.get("/metrics").1.contains(last_success), "a backfill says nothing of how it fares now");
+    std::fs::write(lake.folder().join("yearly/in/a.csv"), "n\n1\n").unwrap();
+    within("it has fired and succeeded", || serving.get("/metrics").1.contains(last_success));
     assert_eq!(serving.get("/nowhere").0, 404);
     assert_eq!(serving.get("/healthz"), (200, "ok\n".to_owned()));
     assert_eq!(serving.get("/readyz"), (200, "ready\n".to_owned()));

@@ -242,6 +242,8 @@ pub struct JobPage {
     pub actor: Option<String>,
     /// Only those before this one: the last of the page before.
     pub before: Option<JobId>,
+    /// Only those from this one on.
+    pub from: Option<JobId>,
     /// At most so many.
     pub limit: i64,
 }
@@ -249,7 +251,7 @@ pub struct JobPage {
 impl JobPage {
     /// Returns the page of the newest jobs.
     pub fn newest(limit: i64) -> Self {
-        Self { state: None, actor: None, before: None, limit }
+        Self { state: None, actor: None, before: None, from: None, limit }
     }
 }
 

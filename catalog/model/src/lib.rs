@@ -63,7 +63,5 @@ pub use schedule::{
     NewBackfill, NewSlot, Registered, RuleFiring, ScheduleEntry, ScheduleSpec, ScheduleState, Seen, Slot, SlotCause,
     Trigger, TriggerFiring, TriggerKind, TriggerMark,
 };
-pub use watch::{
-    Figures, KEPT_LOG_LINES, ScheduleFigures, TOLD_SLOTS, TOLD_TABLES, TableFigures, TransactionCounts, Watch,
-};
+pub use watch::{Figures, KEPT_LOG_LINES, ScheduleFigures, TOLD_TABLES, TableFigures, TransactionCounts, Watch};
 pub use worker::{LogLevel, LogLine, NewLogLine, NewWorker, WorkerRecord, WorkerState};

@@ -15,9 +15,6 @@ pub const KEPT_LOG_LINES: i64 = 200_000;
 /// Tables, and schedules, whose figures are told; beyond it a scrape would grow with the lake.
 pub const TOLD_TABLES: i64 = 1_000;
 
-/// Slots of a schedule among which its last success is looked for.
-pub const TOLD_SLOTS: i64 = 1_000;
-
 /// A table, as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableFigures {
@@ -34,7 +31,7 @@ pub struct TableFigures {
 pub struct ScheduleFigures {
     /// The schedule.
     pub name: String,
-    /// When the newest of its jobs that succeeded has ended, if it is among its last [`TOLD_SLOTS`].
+    /// When a job of it has succeeded last; jobs of backfills do not count.
     pub last_success: Option<Moment>,
 }
 

@@ -1,4 +1,5 @@
-//! Time of a scheduler's look and of a firing in a catalog with a hundred thousand queued jobs.
+//! Time of a scheduler's look, of a firing and of a scrape in a catalog with a hundred thousand queued jobs and a
+//! backfill that has done a hundred thousand.
 
 #![expect(clippy::print_stdout, reason = "the numbers are what it is run for")]
 #![expect(clippy::unwrap_used, reason = "a benchmark may stop at the first surprise")]
@@ -23,13 +24,18 @@ const BOUND: Duration = Duration::from_millis(100);
 
 const ROUNDS: usize = 50;
 
-/// Every job belongs to a slot of the first schedule.
+/// Every queued job belongs to a slot of the first schedule, every one that is done to its backfill.
 fn fill(numbers: &str) -> String {
     format!(
         "INSERT INTO job (id, kind, work, base_dir, run, actor, priority, max_attempts, state, turn, run_at, submitted_at) \
          {numbers} SELECT i, 'pipeline', '/p', '/p', 'old-' || i, 'admin', 0, 3, 'queued', i, i, i FROM n; \
          INSERT INTO slot (schedule_id, fire_at, slot_start, slot_end, cause, job_id, fired_at) \
-         {numbers} SELECT 1, i * 60000, (i - 1) * 60000, i * 60000, 'rule', i, i FROM n;"
+         {numbers} SELECT 1, i * 60000, (i - 1) * 60000, i * 60000, 'rule', i, i FROM n; \
+         INSERT INTO job (id, kind, work, base_dir, run, actor, priority, max_attempts, state, turn, run_at, submitted_at, \
+         finished_at, backfill_id) {numbers} SELECT {N_JOBS} + i, 'pipeline', '/p', '/p', 'done-' || i, 'admin', 0, 3, \
+         'succeeded', i, i, i, i, 1 FROM n; \
+         INSERT INTO slot (schedule_id, fire_at, slot_start, slot_end, cause, backfill_id, job_id, fired_at) \
+         {numbers} SELECT 1, -i * 60000, -(i + 1) * 60000, -i * 60000, 'backfill', 1, {N_JOBS} + i, i FROM n;"
     )
 }
 
@@ -113,6 +119,8 @@ async fn measure(name: &str, catalog: &dyn Catalog) {
     let times = [
         ("agenda, all schedules due", time(async |_| catalog.agenda().await).await),
         ("fire one slot", time(async |round| fire(catalog, round).await).await),
+        ("what a backfill has done", time(async |_| catalog.backfills(None).await).await),
+        ("figures of a scrape", time(async |_| catalog.figures().await).await),
         ("slots, the last 100", time(async |_| catalog.slots(None, 100).await).await),
     ];
     println!("{name}, {N_JOBS} queued jobs, {N_SCHEDULES} schedules, median and longest of {ROUNDS}:");
@@ -138,7 +146,7 @@ async fn main() {
     add(&catalog).await.unwrap();
     let numbers = format!("WITH n (i) AS (SELECT generate_series(1::bigint, {N_JOBS}))");
     let mut raw = PgConnection::connect(database.url()).await.unwrap();
-    let sql = format!("{} SELECT setval(pg_get_serial_sequence('job', 'id'), 200000); ANALYZE", fill(&numbers));
+    let sql = format!("{} SELECT setval(pg_get_serial_sequence('job', 'id'), 300000); ANALYZE", fill(&numbers));
     sqlx::raw_sql(AssertSqlSafe(sql).into_sql_str()).execute(&mut raw).await.unwrap();
     measure("Postgres", &catalog).await;
 }

@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,6 +34,8 @@ use crate::{access, audit, check, complete, datasets, files, jobs, outbox, runs,
 pub struct SqlCatalog<B> {
     pub(crate) backend: B,
     writes: Arc<Writes>,
+    /// The last claim found jobs that are due, and none whose turn it was.
+    found_none: Arc<AtomicBool>,
 }
 
 /// Transactions that wrote, since the catalog was opened.
@@ -52,7 +54,7 @@ impl Writes {
 
 impl<B> SqlCatalog<B> {
     pub(crate) fn new(backend: B) -> Self {
-        Self { backend, writes: Arc::default() }
+        Self { backend, writes: Arc::default(), found_none: Arc::default() }
     }
 }
 
@@ -387,7 +389,14 @@ impl<B: Backend> JobQueue for SqlCatalog<B> {
         if !standing.due {
             return Ok(Vec::new());
         }
-        hold!(self, |connection| jobs::claim(connection, claim))
+        if self.found_none.load(Ordering::Relaxed)
+            && !read_one!(self, |connection| jobs::is_anybodys_turn(connection, claim))?
+        {
+            return Ok(Vec::new());
+        }
+        let claimed = hold!(self, |connection| jobs::claim(connection, claim))?;
+        self.found_none.store(claimed.is_empty(), Ordering::Relaxed);
+        Ok(claimed)
     }
 
     async fn renew_lease(&self, lease: &Lease, lease_ms: i64) -> Result<bool> {

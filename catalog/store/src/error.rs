@@ -55,6 +55,14 @@ impl From<StoreError> for CatalogError {
     }
 }
 
+/// Makes the error of a catalog that cannot be opened: one that is not there may never have been.
+pub(crate) fn unopened(error: StoreError) -> CatalogError {
+    match error {
+        StoreError::Sql(sqlx::Error::Io(error)) => CatalogError::Backend(postgres::unreachable(&error.to_string())),
+        error => error.into(),
+    }
+}
+
 /// Makes the error of a thing that is not there.
 pub(crate) fn not_found(what: &'static str, name: impl ToString) -> StoreError {
     CatalogError::NotFound { what, name: name.to_string() }.into()
@@ -101,7 +109,8 @@ fn from_sqlx(error: &sqlx::Error) -> CatalogError {
                 sqlite::translate(code.unwrap_or_default(), database.message())
             }
         },
-        sqlx::Error::Io(error) => CatalogError::Backend(postgres::unreachable(&error.to_string())),
+        // A server that has answered before will again.
+        sqlx::Error::Io(error) => CatalogError::Busy(postgres::unreachable(&error.to_string())),
         sqlx::Error::Tls(error) => CatalogError::Backend(postgres::no_tls(&error.to_string())),
         _ => CatalogError::Backend(error.to_string()),
     }

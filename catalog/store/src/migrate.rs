@@ -85,6 +85,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../../migrations/0010_queue.postgres.sql"),
         },
     },
+    Migration {
+        name: "progress",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0011_progress.sqlite.sql"),
+            postgres: include_str!("../../migrations/0011_progress.postgres.sql"),
+        },
+    },
 ];
 
 const RECORD: Sql = Sql {

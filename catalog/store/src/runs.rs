@@ -4,7 +4,7 @@ use causeway_model::{NewRun, Run, RunId, RunState, Transition};
 
 use crate::connection::Connection;
 use crate::error::{Result, already_exists, invalid, not_found};
-use crate::{audit, outbox, rows, write};
+use crate::{audit, outbox, rows, steps, write};
 
 macro_rules! select_run {
     ($rest:literal) => {
@@ -56,6 +56,9 @@ pub(crate) async fn resume(connection: &mut Connection, run: &RunId) -> Result<(
 pub(crate) async fn finish(connection: &mut Connection, run: &RunId, state: RunState) -> Result<()> {
     if state == RunState::Running {
         return Err(invalid("a run ends as succeeded or failed, not as running"));
+    }
+    if state == RunState::Failed {
+        steps::give_up(connection, run).await?;
     }
     let now = write::now(connection).await?;
     set_state(connection, run, state, Some(&now)).await?;

@@ -1,6 +1,8 @@
 //! Steps: started, failed, skipped, read. [`super::complete`] ends them well.
 
-use causeway_model::{CatalogError, NewStep, OperatorUse, RunId, Step, StepId, StepState, Transition, VersionId};
+use causeway_model::{
+    CatalogError, NewStep, OperatorUse, RunId, Step, StepId, StepState, Transition, VersionId, WORKER_LOST,
+};
 
 use crate::connection::{Connection, Row, Sql};
 use crate::error::{Result, already_exists, damaged, invalid, not_found};
@@ -69,6 +71,23 @@ pub(crate) async fn fail(
     audit::step_failed(connection, step, code).await?;
     let told = Told { attempt, transition: Transition::of_failure(code), at: &now, failure: Some((code, error)) };
     outbox::step(connection, step, &told).await
+}
+
+/// Fails the steps of a run that nobody goes on with: their process has ended before they did.
+pub(crate) async fn give_up(connection: &mut Connection, run: &RunId) -> Result<()> {
+    let rows = connection
+        .query(
+            "SELECT s.id, s.attempt FROM step s JOIN run r ON r.id = s.run_id \
+             WHERE r.uuid = $1 AND s.state = 'running' ORDER BY s.id",
+        )
+        .bind(&run.0)
+        .fetch_all()
+        .await?;
+    for row in &rows {
+        let (step, attempt) = (StepId(row.get("id")?), row.get("attempt")?);
+        fail(connection, step, attempt, WORKER_LOST, "the process that ran the step ended before the step did").await?;
+    }
+    Ok(())
 }
 
 /// Turns an update that met no running attempt into the error that says why.

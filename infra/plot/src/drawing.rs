@@ -1,28 +1,21 @@
 //! From a network to lines, circles and names.
 
-use std::io::Write as _;
-use std::sync::Once;
-
-use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
+use plotters::backend::DrawingBackend;
 use plotters::coord::Shift;
-use plotters::drawing::{DrawingArea, IntoDrawingArea};
+use plotters::drawing::DrawingArea;
 use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, FontStyle, IntoFont, RGBColor, ShapeStyle, TextStyle, WHITE, register_font};
+use plotters::style::text_anchor::HPos;
+use plotters::style::{Color, RGBColor, ShapeStyle, TextStyle, WHITE};
 
+use crate::canvas::{BLUE, GREY, INK, ORANGE, Paint, WIDTH, backend, render, text};
 use crate::layout::places;
 use crate::network::Numbered;
 use crate::{Edge, Format, Network, PlotError};
 
-const FONT: &str = "sans-serif";
-const INK: RGBColor = RGBColor(28, 34, 42);
-const POSITIVE: RGBColor = RGBColor(33, 102, 172);
-const NEGATIVE: RGBColor = RGBColor(201, 82, 30);
-const UNKNOWN: RGBColor = RGBColor(110, 118, 128);
 const NODE: RGBColor = RGBColor(243, 196, 84);
 
 /// Width and height in dots, and what lies around the nodes.
-const SIZE: (u32, u32) = (1600, 1200);
+const SIZE: (u32, u32) = (WIDTH, 1200);
 const MARGIN: (f64, f64) = (110.0, 100.0);
 
 const RADIUS: f64 = 11.0;
@@ -31,45 +24,14 @@ const ARROW: f64 = 16.0;
 const BESIDE: f64 = 5.0;
 const WIDTHS: (f64, f64) = (1.5, 7.0);
 
-/// Draws a network.
-///
-/// # Errors
-/// [`PlotError::Empty`], [`PlotError::TooMany`], and what the library that draws cannot do.
-pub fn draw(network: &Network, format: Format) -> Result<Vec<u8>, PlotError> {
-    static FONT_IS_KNOWN: Once = Once::new();
-    FONT_IS_KNOWN.call_once(|| {
-        // It is a font: a test draws with it.
-        let _ = register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
-    });
-    let picture = Picture::new(network)?;
-    match format {
-        Format::Svg => {
-            let mut text = String::new();
-            picture.paint(&SVGBackend::with_string(&mut text, SIZE).into_drawing_area())?;
-            Ok(text.into_bytes())
-        }
-        Format::Png => {
-            let (width, height) = SIZE;
-            let mut dots = vec![0_u8; width as usize * height as usize * 3];
-            picture.paint(&BitMapBackend::with_buffer(&mut dots, SIZE).into_drawing_area())?;
-            encode(&dots)
-        }
+impl Network {
+    /// Draws it.
+    ///
+    /// # Errors
+    /// [`PlotError::Empty`], [`PlotError::TooMany`], and what the library that draws cannot do.
+    pub fn draw(&self, format: Format) -> Result<Vec<u8>, PlotError> {
+        render(&Picture::new(self)?, SIZE, format)
     }
-}
-
-fn encode(dots: &[u8]) -> Result<Vec<u8>, PlotError> {
-    let mut file = Vec::new();
-    let mut encoder = png::Encoder::new(&mut file, SIZE.0, SIZE.1);
-    encoder.set_color(png::ColorType::Rgb);
-    let mut writer = encoder.write_header().map_err(backend)?;
-    writer.write_image_data(dots).map_err(backend)?;
-    writer.finish().map_err(backend)?;
-    file.flush().map_err(backend)?;
-    Ok(file)
-}
-
-fn backend(error: impl std::fmt::Display) -> PlotError {
-    PlotError::Backend(error.to_string())
 }
 
 /// A place in dots.
@@ -108,6 +70,32 @@ impl<'a> Picture<'a> {
         Ok(Self { network, lines, nodes: names.into_iter().zip(placed).collect() })
     }
 
+    fn legend(&self, scale: &Scale) -> String {
+        let (shown, given) = (self.network.edges.len(), self.network.n_given);
+        let mut legend = match shown == given {
+            true => format!("{} nodes, {shown} edges", self.nodes.len()),
+            false => format!("{} nodes, the {shown} strongest of {given} edges", self.nodes.len()),
+        };
+        let mut say = |part: &str| {
+            legend.push_str("; ");
+            legend.push_str(part);
+        };
+        match (self.lines.iter().any(|line| line.edge.directed), self.lines.iter().any(|line| !line.edge.directed)) {
+            (true, true) => say("arrow: directed, line: undirected"),
+            (true, false) => say("arrow: directed"),
+            _ => say("line: undirected"),
+        }
+        if let Some((least, most)) = scale.0 {
+            say(&format!("width: strength {} to {}", short(least), short(most)));
+            if self.network.edges.iter().any(|edge| edge.weight.is_some_and(|weight| weight < 0.0)) {
+                say("blue above 0, orange below");
+            }
+        }
+        legend
+    }
+}
+
+impl Paint for Picture<'_> {
     fn paint<D: DrawingBackend>(&self, area: &DrawingArea<D, Shift>) -> Result<(), PlotError> {
         area.fill(&WHITE).map_err(backend)?;
         let scale = Scale::of(self.network);
@@ -133,30 +121,6 @@ impl<'a> Picture<'a> {
         let foot = (40, SIZE.1.cast_signed() - 24);
         area.draw(&Text::new(self.legend(&scale), foot, text(22, HPos::Left))).map_err(backend)?;
         area.present().map_err(backend)
-    }
-
-    fn legend(&self, scale: &Scale) -> String {
-        let (shown, given) = (self.network.edges.len(), self.network.n_given);
-        let mut legend = match shown == given {
-            true => format!("{} nodes, {shown} edges", self.nodes.len()),
-            false => format!("{} nodes, the {shown} strongest of {given} edges", self.nodes.len()),
-        };
-        let mut say = |part: &str| {
-            legend.push_str("; ");
-            legend.push_str(part);
-        };
-        match (self.lines.iter().any(|line| line.edge.directed), self.lines.iter().any(|line| !line.edge.directed)) {
-            (true, true) => say("arrow: directed, line: undirected"),
-            (true, false) => say("arrow: directed"),
-            _ => say("line: undirected"),
-        }
-        if let Some((least, most)) = scale.0 {
-            say(&format!("width: strength {} to {}", short(least), short(most)));
-            if self.network.edges.iter().any(|edge| edge.weight.is_some_and(|weight| weight < 0.0)) {
-                say("blue above 0, orange below");
-            }
-        }
-        legend
     }
 }
 
@@ -237,14 +201,10 @@ impl Scale {
 
 fn colour(weight: Option<f64>) -> RGBColor {
     match weight {
-        Some(weight) if weight < 0.0 => NEGATIVE,
-        Some(_) => POSITIVE,
-        None => UNKNOWN,
+        Some(weight) if weight < 0.0 => ORANGE,
+        Some(_) => BLUE,
+        None => GREY,
     }
-}
-
-fn text(size: i32, side: HPos) -> TextStyle<'static> {
-    TextStyle::from((FONT, size).into_font()).color(&INK).pos(Pos::new(side, VPos::Bottom))
 }
 
 /// Three digits are enough to read a width by.
@@ -281,20 +241,20 @@ mod tests {
 
     #[test]
     fn an_svg_names_every_node_and_is_well_formed_whatever_the_names() {
-        let svg = String::from_utf8(draw(&network(true), Format::Svg).unwrap()).unwrap();
+        let svg = String::from_utf8(network(true).draw(Format::Svg).unwrap()).unwrap();
         assert!(svg.contains("&lt;a&gt;") && !svg.contains("<a>"), "{svg}");
         assert!(svg.contains("one &amp; two"));
         assert!(
             svg.contains("3 nodes, 2 edges; arrow: directed; width: strength 0.500 to 2.000; blue above 0, orange")
         );
         assert_eq!(svg.matches("<polygon").count(), 4, "two lines with two heads");
-        let undirected = String::from_utf8(draw(&network(false), Format::Svg).unwrap()).unwrap();
+        let undirected = String::from_utf8(network(false).draw(Format::Svg).unwrap()).unwrap();
         assert_eq!(undirected.matches("<polygon").count(), 2);
     }
 
     #[test]
     fn a_png_has_names_without_any_font_of_the_machine() {
-        let png = draw(&network(true), Format::Png).unwrap();
+        let png = network(true).draw(Format::Png).unwrap();
         let mut reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().unwrap();
         let mut dots = vec![0; reader.output_buffer_size().unwrap()];
         reader.next_frame(&mut dots).unwrap();
@@ -306,6 +266,6 @@ mod tests {
 
     #[test]
     fn the_same_edges_give_the_same_picture() {
-        assert_eq!(draw(&network(true), Format::Png).unwrap(), draw(&network(true), Format::Png).unwrap());
+        assert_eq!(network(true).draw(Format::Png).unwrap(), network(true).draw(Format::Png).unwrap());
     }
 }

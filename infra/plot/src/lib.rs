@@ -1,14 +1,16 @@
-//! Pictures of results: a network of nodes and edges, as SVG or PNG.
+//! Pictures of results, as SVG or PNG: networks, estimates with intervals, curves with bands.
 //!
 //! ```text
-//! edges --the strongest (network)--> nodes --distances become places (layout)--> drawing --plotters--> SVG, PNG
+//! edges --the strongest (network)--> nodes --distances become places (layout)--> drawing --+
+//! estimates --------------------------------------------------------------> forest --------+--canvas--> SVG, PNG
+//! points -----------------------------------------------------------------> curves --------+
 //! ```
 //!
-//! The same edges give the same picture, byte for byte: nothing is random, and the font is part of the
+//! The same rows give the same picture, byte for byte: nothing is random, and the font is part of the
 //! binary.
 //!
 //! ```
-//! use causeway_plot::{Edge, Format, Network, draw};
+//! use causeway_plot::{Edge, Format, Network};
 //!
 //! let edge = |source: &str, target: &str| Edge {
 //!     source: source.to_owned(),
@@ -17,16 +19,20 @@
 //!     weight: Some(0.5),
 //! };
 //! let network = Network::new("two edges", vec![edge("Gata1", "Fog1"), edge("Gata2", "Gata1")]);
-//! let picture = draw(&network, Format::Svg)?;
+//! let picture = network.draw(Format::Svg)?;
 //! assert!(String::from_utf8_lossy(&picture).contains("Fog1"));
 //! # Ok::<(), causeway_plot::PlotError>(())
 //! ```
 
+mod canvas;
+mod curves;
 mod drawing;
+mod forest;
 mod layout;
 mod network;
 
-pub use drawing::draw;
+pub use curves::{Curves, Point};
+pub use forest::{Estimate, Forest};
 pub use network::{Edge, Network};
 
 /// What a picture is written as.
@@ -50,6 +56,28 @@ pub enum PlotError {
     TooMany {
         /// The nodes of the edges.
         n_nodes: usize,
+        /// The most.
+        most: usize,
+    },
+    /// No row has an estimate.
+    #[error("there is no estimate to draw")]
+    NoEstimate,
+    /// More estimates than a picture can show.
+    #[error("{n_rows} rows do not fit a picture, at most {most} do")]
+    TooManyRows {
+        /// The estimates.
+        n_rows: usize,
+        /// The most.
+        most: usize,
+    },
+    /// No row has a point.
+    #[error("there is no point to draw")]
+    NoPoint,
+    /// More curves than a picture has colours.
+    #[error("{n_curves} curves do not fit a picture, at most {most} do")]
+    TooManyCurves {
+        /// The curves.
+        n_curves: usize,
         /// The most.
         most: usize,
     },

@@ -110,7 +110,7 @@ families! {
     SCHEDULE_LAG = "causeway_schedule_lag_seconds", Gauge, &[], Catalog,
         "For how long the next firing of an active schedule has been due; of the one that waits longest.";
     SCHEDULE_LAST_SUCCESS = "causeway_schedule_last_success_timestamp_seconds", Gauge, &[JOB], Catalog,
-        "When the newest job of each schedule that succeeded has ended, if it is among the last 1000; at most 1000 schedules.";
+        "When a job of each schedule has succeeded last, leaving out backfills; at most 1000 schedules.";
     LEASES_EXPIRED = "causeway_leases_expired_total", Counter, &[], Catalog,
         "Attempts whose worker fell silent until its lease was over.";
     STALE_COMPLETIONS = "causeway_stale_completions_rejected_total", Counter, &[], Process,

@@ -118,9 +118,17 @@ impl Metrics {
         self.0.count(&family::HTTP_REQUESTS, &[route, &status.to_string()], 1);
     }
 
-    /// Notes the orphans of a table, in bytes.
-    pub fn orphans(&self, table: &str, bytes: u64) {
-        self.0.set(&family::ORPHANS, &[&self.0.tables.known(table)], float(bytes));
+    /// Notes the orphans of all tables, in bytes; a table that is not named has gone.
+    pub fn orphans(&self, tables: &[(String, u64)]) {
+        let mut by_label: BTreeMap<_, u64> = BTreeMap::new();
+        for (table, bytes) in tables {
+            *by_label.entry(self.0.tables.known(table)).or_default() += bytes;
+        }
+        let _alone = self.0.scrape.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.forget(&family::ORPHANS);
+        for (label, bytes) in &by_label {
+            self.0.set(&family::ORPHANS, &[label], float(*bytes));
+        }
     }
 
     /// Asks the catalog and writes all families in the text format.

@@ -26,11 +26,13 @@ pub async fn survey(engine: &Engine, metrics: &Metrics) {
 async fn count(engine: &Engine, metrics: &Metrics) -> Result<(), CatalogError> {
     let datasets = engine.catalog().datasets(false).await?;
     let tables = datasets.iter().filter(|dataset| dataset.kind == DatasetKind::Table);
+    let mut counted = Vec::new();
     for table in tables.take(MOST_TABLES) {
         match engine.lake().orphans(&table.location).await {
-            Ok(orphans) => metrics.orphans(&table.name.to_string(), orphans.bytes),
+            Ok(orphans) => counted.push((table.name.to_string(), orphans.bytes)),
             Err(error) => tracing::debug!(code = error.code(), "the orphans of a table are not counted"),
         }
     }
+    metrics.orphans(&counted);
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! Times `colide` on a simulated system, and the matrix products it is made of.
 //!
-//! usage: `time_colide N_VARIABLES ev|nv [CSV]`
+//! usage: `time_colide N_VARIABLES ev|nv [CSV [EDGES]]`
 //!
 //! Simulates 1000 rows of a linear system with two expected edges a variable, weights in ±[0.5, 2] and
 //! noise of variance 1 ('ev') or in [0.5, 10] ('nv'), from a fixed generator. Prints one JSON object: the
 //! processor seconds, the steps, the edges found and right, and the speed in 10^9 operations a second of the
-//! whole and of a product alone. With CSV the rows are written there, for other programs.
+//! whole and of a product alone. With CSV the rows are written there, and with EDGES the number of the source, of the target
+//! and the weight of each edge, for other programs.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch};
+use arrow::datatypes::Float64Type;
 use causeway_causal::colide;
 use causeway_core::{Literal, Literals, Relation, RunContext, call};
 use causeway_numerics::dense::{Left, Right, multiply, padding};
@@ -25,7 +27,7 @@ const N_ROWS: usize = 1000;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [n_variables, variant, rest @ ..] = arguments.as_slice() else {
-        return Err("usage: time_colide N_VARIABLES ev|nv [CSV]".into());
+        return Err("usage: time_colide N_VARIABLES ev|nv [CSV [EDGES]]".into());
     };
     let n: usize = n_variables.parse()?;
     let (weights, rows) = simulate(n, variant == "nv");
@@ -48,6 +50,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         found.report["stages"].as_array().into_iter().flatten().filter_map(|s| s["n_steps"].as_u64()).sum();
     let edges = &found.batches[0];
     let (sources, targets) = (edges["source"].as_string::<i32>(), edges["target"].as_string::<i32>());
+    if let Some(path) = rest.get(1) {
+        write_edges(path, edges)?;
+    }
     let right = sources.iter().flatten().zip(targets.iter().flatten()).filter(|(source, target)| {
         let index = |name: &str| name[1..].parse::<usize>().unwrap_or(0);
         weights[index(source) * n + index(target)].abs() > 0.0
@@ -109,6 +114,17 @@ fn write_csv(path: &str, rows: &[f64], n: usize) -> Result<(), Box<dyn Error>> {
             write!(text, "{}{value:?}", if column == 0 { "" } else { "," })?;
         }
         text.push('\n');
+    }
+    Ok(std::fs::write(path, text)?)
+}
+
+fn write_edges(path: &str, edges: &RecordBatch) -> Result<(), Box<dyn Error>> {
+    let (sources, targets) = (edges["source"].as_string::<i32>(), edges["target"].as_string::<i32>());
+    let weights = edges["weight"].as_primitive::<Float64Type>();
+    let mut text = String::new();
+    for row in 0..edges.num_rows() {
+        let (source, target) = (&sources.value(row)[1..], &targets.value(row)[1..]);
+        writeln!(text, "{source},{target},{:?}", weights.value(row))?;
     }
     Ok(std::fs::write(path, text)?)
 }

@@ -162,4 +162,9 @@ pub(crate) trait IndependenceTest: Sync {
     /// Returns how many sets a pair should ask of before it sees an answer: many if tests asked together
     /// share work, 1 if one that turns out needless is a loss.
     fn n_asked_first(&self) -> usize;
+
+    /// Returns how many tests are asked at a time at most: fewer if each takes long.
+    fn round_tests(&self) -> usize {
+        1 << 18
+    }
 }

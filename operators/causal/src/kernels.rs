@@ -22,6 +22,11 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     Arch::new().dispatch(Dot { a, b })
 }
 
+/// Returns the sum of (a b - mean)^2 over two columns of one length.
+pub(crate) fn squared_deviations(a: &[f64], b: &[f64], mean: f64) -> f64 {
+    Arch::new().dispatch(SquaredDeviations { a, b, mean })
+}
+
 /// Adds the chosen rows of a column to the end of `out`, less their mean.
 pub(crate) fn gather_centred(column: &[f64], rows: &[u32], out: &mut Vec<f64>) {
     let start = out.len();
@@ -56,6 +61,34 @@ impl WithSimd for Dot<'_> {
         for (a, b) in a_rest.iter().zip(b_rest) {
             rest += a * b;
         }
+        sums.iter().sum::<f64>() + rest
+    }
+}
+
+struct SquaredDeviations<'a> {
+    a: &'a [f64],
+    b: &'a [f64],
+    mean: f64,
+}
+
+impl WithSimd for SquaredDeviations<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> f64 {
+        let square = |a: &f64, b: &f64| {
+            let deviation = a * b - self.mean;
+            deviation * deviation
+        };
+        let mut sums = [0.0; LANES];
+        let (a_blocks, a_rest) = self.a.as_chunks::<LANES>();
+        let (b_blocks, b_rest) = self.b.as_chunks::<LANES>();
+        for (a, b) in a_blocks.iter().zip(b_blocks) {
+            for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+                *sum += square(a, b);
+            }
+        }
+        let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| square(a, b)).sum();
         sums.iter().sum::<f64>() + rest
     }
 }
@@ -135,6 +168,8 @@ mod tests {
             let column: Vec<f64> = (0..length).map(f64::from).collect();
             let expected: f64 = column.iter().map(|value| value * value).sum();
             assert_abs_diff_eq!(dot(&column, &column), expected, epsilon = 1e-9);
+            let expected: f64 = column.iter().map(|value| (value * value - 3.0).powi(2)).sum();
+            assert_abs_diff_eq!(squared_deviations(&column, &column, 3.0), expected, epsilon = 1e-9 * expected);
         }
     }
 

@@ -17,9 +17,6 @@ use causeway_core::{Result, RunContext};
 use crate::ci::{Finding, IndependenceTest, Queries, Status};
 use crate::graph::Graph;
 
-/// Tests asked in one round at most.
-const ROUND_TESTS: usize = 1 << 18;
-
 /// What a test that could not be run says about the pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Untestable {
@@ -248,9 +245,15 @@ pub(crate) fn skeleton(
             break;
         }
         Level { level, test, rules, watch }.run(&mut found)?;
-        (watch.progress)(1.0 - 1.0 / (level as f64 + 2.0));
+        (watch.progress)(progress(level + 1, 0.0));
     }
     Ok(found)
+}
+
+/// Returns the share of the work done when `done` of a level is behind; how many levels there will be is not known.
+fn progress(level: usize, done: f64) -> f64 {
+    let behind = |levels: usize| 1.0 - 1.0 / (levels as f64 + 1.0);
+    behind(level) + done * (behind(level + 1) - behind(level))
 }
 
 const UNTESTED: Finding = Finding { n_used: 0, correlation: None, statistic: 0.0, p_value: -1.0, status: Status::Few };
@@ -281,17 +284,23 @@ impl Level<'_> {
                 pending.push(Pending { i, j, candidates, n_asked: 0 });
             }
         }
+        let round_tests = self.test.round_tests();
         let mut quota = self.test.n_asked_first(); // doubled in each further round
+        let mut share_left = 1.0; // nobody knows how many rounds there will be: each takes half of what is left
         while !pending.is_empty() {
             let mut next = Vec::new();
-            let per_chunk = (ROUND_TESTS / quota).max(1);
+            let per_chunk = (round_tests / quota).max(1);
+            let n_pending = pending.len() as f64;
             while !pending.is_empty() {
                 let rest = pending.split_off(per_chunk.min(pending.len()));
                 self.round(pending, quota, found, &mut next)?;
                 pending = rest;
+                let done = 1.0 - 0.5 * share_left * (1.0 + pending.len() as f64 / n_pending);
+                (self.watch.progress)(progress(self.level, done));
             }
             pending = next;
-            quota = (quota * 2).min(ROUND_TESTS);
+            share_left *= 0.5;
+            quota = (quota * 2).min(round_tests);
         }
         found.tests[first_test..].sort_by_key(|test| (test.x, test.y));
         let removed = |i: usize, j: &usize| {
@@ -468,6 +477,39 @@ mod tests {
         assert_eq!(sets(&[1, 2, 4, 5], &[0, 4, 5, 6], 2), [[2, 4], [2, 5], [4, 5], [4, 6], [5, 6]]);
         assert_eq!(sets(&[1], &[0], 0), [Vec::<usize>::new()]);
         assert!(sets(&[1, 2], &[0], 2).is_empty());
+    }
+
+    /// Calls every pair independent, ten at a time.
+    struct Slow;
+
+    impl IndependenceTest for Slow {
+        fn evaluate(&self, queries: &Queries) -> Result<Vec<Finding>> {
+            assert!(queries.len() <= 10);
+            Ok(vec![Finding { p_value: 1.0, status: Status::Ok, ..UNTESTED }; queries.len()])
+        }
+
+        fn n_asked_first(&self) -> usize {
+            1
+        }
+
+        fn round_tests(&self) -> usize {
+            10
+        }
+    }
+
+    #[test]
+    fn progress_is_told_within_a_level() {
+        let context = RunContext::for_test(1).unwrap();
+        let told = std::cell::RefCell::new(Vec::new());
+        let progress = |done: f64| told.borrow_mut().push(done);
+        let watch = Watch { progress: &progress, context: &context, keep_tests: false, cell_limit: usize::MAX };
+        let rules = Rules { alpha: 0.05, max_level: 3, untestable: Untestable::Inconclusive };
+        let found = skeleton(10, &Slow, &rules, &watch).unwrap(); // 45 pairs: five rounds
+        assert!(found.neighbours.iter().all(Vec::is_empty));
+        let told = told.into_inner();
+        assert_eq!(told.len(), 6);
+        assert!(told.windows(2).all(|pair| pair[0] < pair[1]), "{told:?}");
+        assert!(told[0] > 0.0 && (told[5] - 0.5).abs() < 1e-12);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What an operator may use while it runs: randomness, progress, cancellation, threads, memory.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -81,6 +82,30 @@ impl MemoryBudget for Unlimited {
     }
 }
 
+/// A place outside memory for rows that are read more than once: the job's spill folder.
+pub trait Scratch: Send + Sync {
+    /// Makes an empty file, which vanishes with its handle.
+    ///
+    /// # Errors
+    /// The reason in words.
+    fn create(&self) -> std::result::Result<Box<dyn ScratchFile>, String>;
+}
+
+/// A file of [`Scratch`]: appended to first, then read any number of times.
+pub trait ScratchFile: Send {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// The reason in words, for example a full disk.
+    fn append(&mut self, bytes: &[u8]) -> std::result::Result<(), String>;
+
+    /// Returns a reader of all bytes from the first on. Nothing is appended afterwards.
+    ///
+    /// # Errors
+    /// The reason in words.
+    fn reader(&mut self) -> std::result::Result<Box<dyn Read + Send>, String>;
+}
+
 /// Everything an operator may use besides its inputs.
 pub struct RunContext {
     operator: &'static str,
@@ -90,6 +115,7 @@ pub struct RunContext {
     progress: Progress,
     cancel: Cancel,
     memory: Arc<dyn MemoryBudget>,
+    scratch: Option<Arc<dyn Scratch>>,
     pool: Arc<rayon::ThreadPool>,
 }
 
@@ -104,6 +130,7 @@ impl RunContext {
             progress: Arc::new(|_| {}),
             cancel: Cancel::default(),
             memory: Arc::new(Unlimited),
+            scratch: None,
             pool,
         }
     }
@@ -145,6 +172,13 @@ impl RunContext {
     #[must_use]
     pub fn with_memory(mut self, memory: Arc<dyn MemoryBudget>) -> Self {
         self.memory = memory;
+        self
+    }
+
+    /// Sets the place to spill rows to.
+    #[must_use]
+    pub fn with_scratch(mut self, scratch: Arc<dyn Scratch>) -> Self {
+        self.scratch = Some(scratch);
         self
     }
 
@@ -192,6 +226,15 @@ impl RunContext {
     /// [`OperatorError::Memory`] if the limit is reached.
     pub fn grow_memory(&self, bytes: usize) -> Result<()> {
         self.memory.grow(bytes).map_err(|problem| OperatorError::Memory { operator: self.operator, problem })
+    }
+
+    /// Makes a file outside memory, `None` where the run has no place for one.
+    ///
+    /// # Errors
+    /// [`OperatorError::Scratch`] if it cannot be made.
+    pub fn scratch_file(&self) -> Result<Option<Box<dyn ScratchFile>>> {
+        let file = self.scratch.as_ref().map(|scratch| scratch.create()).transpose();
+        file.map_err(|problem| OperatorError::Scratch { operator: self.operator, problem })
     }
 }
 

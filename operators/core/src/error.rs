@@ -107,6 +107,14 @@ pub enum OperatorError {
         /// What the budget answered.
         problem: String,
     },
+    /// Rows could not be kept outside memory. The owner of the disk makes room.
+    #[error("{operator}: rows could not be spilled ({problem}); free disk space or reduce the input")]
+    Scratch {
+        /// The operator called.
+        operator: &'static str,
+        /// What the spill folder answered.
+        problem: String,
+    },
     /// The run was cancelled by its owner.
     #[error("cancelled")]
     Cancelled,

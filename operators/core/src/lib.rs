@@ -27,7 +27,7 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
-pub use context::{Cancel, MemoryBudget, NoiseSource, Progress, RunContext, Seed, Unlimited};
+pub use context::{Cancel, MemoryBudget, NoiseSource, Progress, RunContext, Scratch, ScratchFile, Seed, Unlimited};
 pub use describe::{describe_json, describe_markdown, describe_text};
 pub use error::{OperatorError, Result, nearest};
 pub use lineage::{ColumnOrigin, Transformation};

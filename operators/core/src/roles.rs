@@ -225,7 +225,7 @@ fn check_type(spec: &'static Spec, role: &'static ColumnRole, field: &Field) -> 
     let is_number = found.is_numeric();
     let fits = match role.kind {
         ColumnType::Number => is_number,
-        ColumnType::Flag => is_number || *found == DataType::Boolean,
+        ColumnType::Flag | ColumnType::Quantity => is_number || *found == DataType::Boolean,
         ColumnType::Text => is_text,
         ColumnType::Category => {
             is_text

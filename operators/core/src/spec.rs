@@ -78,6 +78,9 @@ pub enum ColumnType {
     Number,
     /// Boolean, or a number that is 0 or 1.
     Flag,
+    /// Integer, float, decimal, or a boolean that counts as 0 or 1. Without the option no column
+    /// plays a role of this type, not even one that several columns may play.
+    Quantity,
     /// A string.
     Text,
     /// Anything that can be compared for equality: string, boolean, integer, date.
@@ -233,6 +236,7 @@ impl ColumnType {
         match self {
             Self::Number => "a number",
             Self::Flag => "boolean, or a number that is 0 or 1",
+            Self::Quantity => "a number or boolean",
             Self::Text => "text",
             Self::Category => "text, boolean, integer or date",
             Self::Any => "any type",

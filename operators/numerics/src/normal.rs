@@ -2,6 +2,8 @@
 
 use std::f64::consts::{PI, SQRT_2};
 
+use crate::dense::vectorised;
+
 /// Returns P(Z <= z) for a standard normal Z.
 ///
 /// Relative error below 1e-12 for z > -38; 0 where the value is below the smallest double.
@@ -62,7 +64,7 @@ pub fn normal_quantile(p: f64) -> f64 {
         return f64::NAN;
     }
     let q = p - 0.5;
-    if q.abs() <= 0.425 {
+    if q.abs() <= CENTRAL {
         return q * rational(0.180625 - q * q, &CENTRE);
     }
     let tail = if q < 0.0 { p } else { 1.0 - p };
@@ -74,12 +76,44 @@ pub fn normal_quantile(p: f64) -> f64 {
     if q < 0.0 { -z } else { z }
 }
 
+/// Returns [`normal_quantile`] of (i + 1/2) / n for i from 0 to n - 1: the scores of n ranks.
+///
+/// ```
+/// assert_eq!(causeway_numerics::normal_quantiles(3)[1], 0.0);
+/// ```
+pub fn normal_quantiles(n: usize) -> Vec<f64> {
+    let share = |rank: f64| (rank + 0.5) / to_float(n);
+    let mut quantiles: Vec<f64> = (0..n).map(to_float).collect();
+    let is_central = |rank: &f64| (share(*rank) - 0.5).abs() <= CENTRAL;
+    let first = quantiles.iter().position(is_central).unwrap_or(0);
+    let end = quantiles.iter().rposition(is_central).map_or(0, |last| last + 1);
+    vectorised(|| {
+        for rank in &mut quantiles[first..end] {
+            let q = share(*rank) - 0.5;
+            *rank = q * rational(0.180625 - q * q, &CENTRE);
+        }
+    });
+    let (low, high) = quantiles.split_at_mut(end);
+    low[..first].iter_mut().chain(high).for_each(|rank| *rank = normal_quantile(share(*rank)));
+    quantiles
+}
+
+/// Converts a count far below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "counts of rows")]
+fn to_float(count: usize) -> f64 {
+    count as f64
+}
+
+/// |p - 1/2| up to which the central approximation holds.
+const CENTRAL: f64 = 0.425;
+
 /// Numerator and denominator of a rational approximation, lowest power first.
 struct Rational {
     numerator: [f64; 8],
     denominator: [f64; 8],
 }
 
+#[inline(always)]
 fn rational(x: f64, terms: &Rational) -> f64 {
     let polynomial = |coefficients: &[f64; 8]| coefficients.iter().rev().fold(0.0, |sum, term| sum * x + term);
     polynomial(&terms.numerator) / polynomial(&terms.denominator)
@@ -197,6 +231,15 @@ mod tests {
         (4.0, 0.999_968_328_758_166_9),
         (8.0, 0.999_999_999_999_999_4),
     ];
+
+    #[test]
+    fn quantiles_of_ranks_are_those_of_their_shares() {
+        for n in [0, 1, 2, 7, 100, 1001] {
+            let shares = (0..n).map(|rank| (to_float(rank) + 0.5) / to_float(n));
+            let expected: Vec<f64> = shares.map(normal_quantile).collect();
+            assert_eq!(normal_quantiles(n), expected);
+        }
+    }
 
     #[test]
     fn quantiles_agree_with_forty_digit_values() {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use causeway_model::Parameters;
+
 use crate::error::{JobsError, Result, place};
 use crate::manifest::{AlertRule, Manifest, check_name};
 
@@ -19,6 +21,8 @@ pub(crate) struct Folder {
     pub(crate) pipeline: String,
     pub(crate) dir: PathBuf,
     pub(crate) retries: u32,
+    /// The values of parameters that nobody gives, as its manifest says.
+    pub(crate) defaults: Parameters,
     pub(crate) sql: Vec<TextFile>,
     /// The manifest and the contracts.
     others: Vec<TextFile>,
@@ -78,6 +82,7 @@ impl Reader {
             pipeline: manifest.name.clone(),
             dir: dir.to_owned(),
             retries: manifest.retries,
+            defaults: manifest.defaults.clone(),
             sql,
             others,
         });

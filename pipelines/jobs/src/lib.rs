@@ -63,6 +63,7 @@
 //! Where to look next: [`Pipeline`], [`Runner`], [`Jobs`], [`Worker`], [`Schedule`], [`Schedules`], [`Scheduler`].
 
 mod check;
+mod defaults;
 mod digest;
 mod error;
 mod folder;
@@ -93,7 +94,7 @@ pub use pipeline::Pipeline;
 pub use plan::{Change, Plan, PlannedSchedule, PlannedStep};
 pub use procedures::Queue;
 pub use queue::{JobRequest, Jobs, Work};
-pub use run::{EventSink, RunEvent, Runner};
+pub use run::{EventSink, RunEvent, RunOfJob, Runner};
 pub use schedule::{Firing, Placement, Schedule};
 pub use scheduler::{Scheduler, SchedulerEvent, SchedulerSink};
 pub use schedules::{BACKFILL_PRIORITY, BackfillRequest, Schedules};

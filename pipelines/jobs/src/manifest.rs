@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::path::Path;
 
 use causeway_core::nearest;
-use causeway_model::{AlertTransition, Fold, Gap, Missed, Trigger};
+use causeway_model::{AlertTransition, Fold, Gap, Missed, Parameters, Trigger};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::defaults::{DefaultsDocument, read_defaults};
 use crate::error::{JobsError, Result, place};
 use crate::schedule::Schedule;
 use crate::terms::{Terms, TermsDocument, TriggerDocument};
@@ -19,7 +20,7 @@ const MAX_RETRIES: u32 = 10;
 const MAX_NAME: usize = 64;
 
 /// All words a manifest may hold, for suggestions.
-const WORDS: [&str; 36] = [
+const WORDS: [&str; 37] = [
     "alert",
     "on",
     "to",
@@ -31,6 +32,7 @@ const WORDS: [&str; 36] = [
     "retries",
     "memory_limit_bytes",
     "include",
+    "parameters",
     "schedule",
     "cron",
     "zone",
@@ -67,6 +69,8 @@ pub(crate) struct Manifest {
     pub(crate) retries: u32,
     /// Folders of other pipelines whose steps belong to this one, relative to its own.
     pub(crate) include: Vec<String>,
+    /// The values of parameters that nobody gives.
+    pub(crate) defaults: Parameters,
     pub(crate) schedule: Option<Schedule>,
     /// Who is told when it fails, recovers or is late.
     pub(crate) alerts: Vec<AlertRule>,
@@ -94,6 +98,8 @@ struct Document {
     retries: Option<Spanned<u32>>,
     #[serde(default)]
     include: Vec<String>,
+    #[serde(default)]
+    parameters: DefaultsDocument,
     schedule: Option<Spanned<ScheduleDocument>>,
     #[serde(default)]
     alert: Vec<AlertDocument>,
@@ -179,6 +185,7 @@ impl Manifest {
             read.map_err(|problem| fault(Some(section.span()), format!("trigger: {problem}")))
         });
         let triggers = triggers.collect::<Result<Vec<_>>>()?;
+        let defaults = read_defaults(document.parameters).map_err(|(span, problem)| fault(span, problem))?;
         let terms = document.job.map(TermsDocument::check).transpose();
         let terms = terms.map_err(|(span, problem)| fault(span, problem))?;
         let schedule = document.schedule.map(|section| {
@@ -191,6 +198,7 @@ impl Manifest {
             description: document.description,
             retries: document.retries.map_or(0, Spanned::into_inner),
             include: document.include,
+            defaults,
             schedule: schedule.transpose()?,
             alerts,
             missed,
@@ -292,6 +300,29 @@ mod tests {
         assert!(
             refusal("name = \"x\"\n[job]\nmemory_limit_bytes = 5").contains("3: memory_limit_bytes must be at least")
         );
+    }
+
+    #[test]
+    fn parameters_have_the_types_of_their_values() {
+        let manifest = parse(
+            "name = \"x\"\n[parameters]\nsite = 3\nshare = 0.5\ncode = \"007\"\nall = true\nday = 2026-01-31\n\
+             at = 2026-01-31T03:30:00+01:00\n",
+        );
+        assert_eq!(
+            manifest.unwrap().defaults.to_string(),
+            "all:boolean=true, at:timestamp=2026-01-31T02:30:00Z, code:text=007, day:date=2026-01-31, \
+             share:double=0.5, site:bigint=3"
+        );
+        for (value, problem) in [
+            ("x = [1]", "3: parameter `x`: a value is a number, a text, true or false, a day such as"),
+            ("x = nan", "3: parameter `x`: a double is a finite number"),
+            ("x = 10:30:00", "3: parameter `x`: a value is"),
+            ("X = 1\nx = 2", "4: parameter `x` is given twice"),
+            ("run_date = 2026-01-01", "3: parameter `run_date`: the schedule gives it"),
+        ] {
+            let message = refusal(&format!("name = \"x\"\n[parameters]\n{value}\n"));
+            assert!(message.contains(problem), "{message}");
+        }
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use causeway_core::nearest;
 use causeway_engine::{Engine, EngineError, Growing, StatementInfo, StatementKind};
-use causeway_model::{Missed, TableName, Trigger};
+use causeway_model::{Missed, Parameters, TableName, Trigger};
 
 use crate::digest::Digest;
 use crate::error::{JobsError, Result, place};
@@ -28,6 +29,8 @@ pub struct Pipeline {
     pub(crate) missed: Missed,
     pub(crate) triggers: Vec<Trigger>,
     pub(crate) terms: Terms,
+    /// The values of parameters that nobody gives.
+    pub(crate) defaults: Parameters,
     /// The steps in the order they run.
     pub(crate) steps: Vec<PipelineStep>,
 }
@@ -89,7 +92,7 @@ impl Pipeline {
         }
         steps.sort_by(|a, b| a.name.cmp(&b.name));
         let locks: BTreeSet<String> = folders.iter().map(|folder| folder.pipeline.clone()).collect();
-        Ok(Self {
+        let pipeline = Self {
             name: manifest.name,
             locks: locks.into_iter().collect(),
             description: manifest.description,
@@ -99,8 +102,21 @@ impl Pipeline {
             missed: manifest.missed,
             triggers: manifest.triggers,
             terms: manifest.terms,
+            defaults: defaults(&folders)?,
             steps: in_order(steps)?,
-        })
+        };
+        pipeline.check_defaults()?;
+        Ok(pipeline)
+    }
+
+    /// Refuses a value that no step uses; it is a typing error.
+    fn check_defaults(&self) -> Result<()> {
+        let used = self.parameters();
+        let Some(unused) = self.defaults.names().find(|name| !used.contains(*name)) else { return Ok(()) };
+        let near = nearest(unused, used.iter().map(String::as_str));
+        let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let problem = format!("no step uses parameter `{unused}` of [parameters]{hint}");
+        Err(JobsError::Manifest { place: place(&self.dir.join(MANIFEST), 1), problem })
     }
 
     /// Returns its name.
@@ -131,6 +147,11 @@ impl Pipeline {
     /// Returns the names of the parameters that its statements and checks use.
     pub fn parameters(&self) -> BTreeSet<String> {
         self.steps.iter().flat_map(PipelineStep::parameters).cloned().collect()
+    }
+
+    /// Returns the values that its manifests give to parameters that nobody gives.
+    pub fn defaults(&self) -> &Parameters {
+        &self.defaults
     }
 
     /// Returns what becomes of firings that nobody was there for.
@@ -261,6 +282,15 @@ fn in_order(steps: Vec<PipelineStep>) -> Result<Vec<PipelineStep>> {
         .collect();
     placed.sort_by_key(|(place, _)| *place);
     Ok(placed.into_iter().map(|(_, step)| step).collect())
+}
+
+/// Collects the values of all folders; an including pipeline comes before what it includes, and wins.
+fn defaults(folders: &[Folder]) -> Result<Parameters> {
+    let mut defaults = Parameters::default();
+    for (name, value) in folders.iter().flat_map(|folder| folder.defaults.iter()) {
+        defaults.add_default(name, value.clone())?;
+    }
+    Ok(defaults)
 }
 
 fn digest(folders: &[Folder]) -> String {

@@ -3,6 +3,9 @@
 //! A commit carries the name of its run and step, so only the same run can tell a commit that landed
 //! from one that did not. An interrupted run is therefore continued as long as what it has done is
 //! still what it would do now: the same files in the pipeline, the same parameters, the same inputs.
+//!
+//! All attempts at a job are one run, whatever changes between them: a second run would do again what the
+//! first has done.
 
 use std::collections::BTreeSet;
 
@@ -23,22 +26,21 @@ const ADDING: [&str; 5] = ["insert", "update", "delete", "merge", "copy_into"];
 impl Runner {
     /// Opens the pipeline's interrupted run again, or begins a new one. Returns true if resumed.
     pub(crate) async fn open_run(&self, pipeline: &Pipeline) -> Result<(RunId, bool)> {
-        let given = self.given_run().await?;
-        let mut id = self.run.clone().filter(|_| given.is_none());
-        let latest = match given {
-            Some(run) => Some(run),
-            None => self.engine.catalog().latest_run(&pipeline.name).await?,
-        };
+        if let Some(run) = self.given_run().await? {
+            self.settle_steps(pipeline, &run, is_rewritten).await?;
+            self.engine.catalog().resume_run(&run.id).await?;
+            return Ok((run.id, true));
+        }
+        let latest = self.engine.catalog().latest_run(&pipeline.name).await?;
         if let Some(run) = latest.filter(|run| run.state != RunState::Succeeded) {
             // The run of a job is that job's: another one's work must not be taken for its own.
-            let is_ours = id.is_none();
-            if is_ours && self.may_resume(pipeline, &run).await? {
+            if self.job.is_none() && self.may_resume(pipeline, &run).await? {
                 self.engine.catalog().resume_run(&run.id).await?;
                 return Ok((run.id, true));
             }
             self.settle(pipeline, &run).await?;
         }
-        let run = id.take().unwrap_or_else(|| RunId(Uuid::now_v7().to_string()));
+        let run = self.job.as_ref().map_or_else(|| RunId(Uuid::now_v7().to_string()), |job| job.run.clone());
         let new = NewRun {
             id: run.clone(),
             kind: RunKind::Pipeline,
@@ -52,10 +54,10 @@ impl Runner {
         Ok((run, false))
     }
 
-    /// Returns the run that this runner was given, if it was begun before.
-    async fn given_run(&self) -> Result<Option<Run>> {
-        let Some(run) = &self.run else { return Ok(None) };
-        match self.engine.catalog().run(run).await {
+    /// Returns the run of the job that this runner works for, if an attempt has begun it.
+    pub(crate) async fn given_run(&self) -> Result<Option<Run>> {
+        let Some(job) = &self.job else { return Ok(None) };
+        match self.engine.catalog().run(&job.run).await {
             Ok(run) => Ok(Some(run)),
             Err(CatalogError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
@@ -121,17 +123,34 @@ impl Runner {
     /// Ends a run that is not continued. A step of it that may have changed a table without the
     /// record knowing is recorded first if its commit has landed: a new run could not recognise it.
     async fn settle(&self, pipeline: &Pipeline, run: &Run) -> Result<()> {
-        for step in self.engine.catalog().steps(Some(&run.id)).await? {
-            let in_doubt = matches!(step.state, StepState::Running | StepState::Failed);
-            if in_doubt && ADDING.contains(&step.kind.as_str()) {
-                let now = pipeline.steps.iter().find(|now| now.name == step.name);
-                let base_dir = now.map_or_else(|| pipeline.dir.clone(), |now| now.base_dir.clone());
-                Box::pin(self.engine.settle(&step, Some(base_dir))).await;
-            }
-        }
+        self.settle_steps(pipeline, run, |_, _| true).await?;
         if run.state == RunState::Running {
             self.engine.catalog().finish_run(&run.id, RunState::Failed).await?;
         }
         Ok(())
     }
+
+    /// Records what steps of a run may have committed unrecorded; those that are `asked` for, beside what
+    /// stands in their place now.
+    async fn settle_steps(
+        &self,
+        pipeline: &Pipeline,
+        run: &Run,
+        asked: impl Fn(&Step, Option<&PipelineStep>) -> bool,
+    ) -> Result<()> {
+        for step in self.engine.catalog().steps(Some(&run.id)).await? {
+            let in_doubt = matches!(step.state, StepState::Running | StepState::Failed);
+            let now = pipeline.steps.iter().find(|now| now.name == step.name);
+            if in_doubt && ADDING.contains(&step.kind.as_str()) && asked(&step, now) {
+                let base_dir = now.map_or_else(|| pipeline.dir.clone(), |now| now.base_dir.clone());
+                Box::pin(self.engine.settle(&step, Some(base_dir))).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns true if a step says something else now than it did: what it has committed it cannot find.
+fn is_rewritten(step: &Step, now: Option<&PipelineStep>) -> bool {
+    now.is_none_or(|now| !now.has_said(&step.sql))
 }

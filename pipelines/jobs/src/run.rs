@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use causeway_core::{Cancel, Seed};
 use causeway_engine::{Engine, EngineError, ProgressEvent, StatementContext, StatementKind, StepReport, StepRequest};
-use causeway_model::{CatalogError, NewStep, Parameters, RunId, RunState, StepState};
+use causeway_model::{CatalogError, JobId, NewStep, Parameters, RunId, RunState, StepState};
 use chrono::Utc;
 
 use crate::check::CheckPlace;
@@ -76,8 +76,19 @@ pub struct Runner {
     cancel: Cancel,
     events: EventSink,
     pub(crate) user: Option<String>,
-    pub(crate) run: Option<RunId>,
+    pub(crate) job: Option<RunOfJob>,
     pub(crate) parameters: Parameters,
+}
+
+/// A run that an attempt at a job makes or goes on with.
+#[derive(Debug, Clone)]
+pub struct RunOfJob {
+    /// The run.
+    pub run: RunId,
+    /// The job.
+    pub job: JobId,
+    /// The number of the attempt.
+    pub attempt: i64,
 }
 
 /// The summaries so far, by position in the pipeline.
@@ -92,7 +103,7 @@ impl Runner {
             cancel: Cancel::default(),
             events: Arc::new(|_| {}),
             user: None,
-            run: None,
+            job: None,
             parameters: Parameters::default(),
         }
     }
@@ -104,11 +115,11 @@ impl Runner {
         self
     }
 
-    /// Runs as this run, which then is ended by who gave it. A run of that id that was begun before is
-    /// gone on with, if the pipeline is still the same, and no other is.
+    /// Runs for a job, as the job's run, which ends with the job. What earlier attempts at the job have done
+    /// is done, whatever has changed since.
     #[must_use]
-    pub fn with_run(mut self, run: RunId) -> Self {
-        self.run = Some(run);
+    pub fn with_job(mut self, job: RunOfJob) -> Self {
+        self.job = Some(job);
         self
     }
 
@@ -142,15 +153,25 @@ impl Runner {
     /// [`JobsError::Locked`] if the pipeline, or one it includes, runs elsewhere; a parameter that has no
     /// value or is not used; errors of the catalog.
     pub async fn run(&self, pipeline: &Pipeline) -> Result<RunSummary> {
-        let parameters = pipeline.complete(&self.parameters, Utc::now())?;
+        let mut given = self.parameters.clone();
+        if let Some(run) = self.given_run().await? {
+            // What the manifest gave the first attempt holds for the others.
+            let recorded = run.parameters.iter().filter(|(name, _)| pipeline.defaults.get(name).is_some());
+            for (name, value) in recorded {
+                given.add_default(name, value.clone())?;
+            }
+        }
+        let parameters = pipeline.complete(&given, Utc::now())?;
         Self { parameters, ..self.clone() }.run_complete(pipeline).await
     }
 
     async fn run_complete(&self, pipeline: &Pipeline) -> Result<RunSummary> {
         let started = Instant::now();
         self.engine.rights(self.user.as_deref()).await?;
-        let locks = pipeline.locks.iter().map(|name| RunLock::acquire(&self.state_dir, name));
-        let _locks = locks.collect::<Result<Vec<_>>>()?;
+        let mut locks = Vec::with_capacity(pipeline.locks.len());
+        for name in &pipeline.locks {
+            locks.push(RunLock::acquire(&self.state_dir, name, self.job.as_ref(), &**self.engine.catalog()).await?);
+        }
         let (run, resumed) = self.open_run(pipeline).await?;
         tracing::info!(run_id = %run, pipeline = %pipeline.name, resumed, "pipeline started");
         self.tell(RunEvent::Started { run: run.clone(), resumed, n_steps: pipeline.steps.len() });
@@ -164,10 +185,11 @@ impl Runner {
         }
         let outcome = self.outcome(&done);
         let state = if outcome == RunOutcome::Succeeded { RunState::Succeeded } else { RunState::Failed };
-        if self.run.as_ref() != Some(&run) {
+        if self.job.is_none() {
             self.engine.catalog().finish_run(&run, state).await?;
         }
         tracing::info!(run_id = %run, pipeline = %pipeline.name, state = state.name(), "pipeline ended");
+        drop(locks);
         Ok(RunSummary {
             run,
             pipeline: pipeline.name.clone(),
@@ -206,7 +228,7 @@ impl Runner {
             user: self.user.clone(),
             parameters: self.parameters.clone(),
             // The lock of a pipeline that runs by hand is kept by whoever is asleep with it.
-            keep_inputs: self.run.is_some(),
+            keep_inputs: self.job.is_some(),
         }
     }
 

@@ -258,9 +258,11 @@ fn spec(pipeline: &Pipeline, folder: &Path, rights: &Rights) -> Result<ScheduleS
             "pipeline `{name}` says nowhere when it runs; add [schedule] or [[trigger]] to its pipeline.toml"
         )));
     }
-    if let Some(other) = pipeline.parameters().iter().find(|name| !SLOT_PARAMETERS.contains(&name.as_str())) {
+    let is_given = |name: &str| SLOT_PARAMETERS.contains(&name) || pipeline.defaults().get(name).is_some();
+    if let Some(other) = pipeline.parameters().iter().find(|name| !is_given(name)) {
         return Err(JobsError::Schedule(format!(
-            "pipeline `{name}` uses `:{other}`, which no schedule gives; it gives :slot_start, :slot_end and :run_date"
+            "pipeline `{name}` uses `:{other}`, which no schedule gives; it gives :slot_start, :slot_end and :run_date; \
+             give others a value in [parameters] of pipeline.toml"
         )));
     }
     let work = folder.canonicalize().map_err(|error| JobsError::io(folder, error))?;

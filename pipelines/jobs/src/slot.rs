@@ -86,8 +86,8 @@ pub(crate) fn date_in(at: DateTime<Utc>, zone: Tz) -> NaiveDate {
 }
 
 impl Pipeline {
-    /// Returns the values of a run: those given, and for what of the slot is used and not given, the last
-    /// slot of the schedule. Of a slot that is given in part only `:run_date` follows, from `:slot_start`.
+    /// Returns the values of a run: those given; else those of the manifest; and for what of the slot is used
+    /// and not given, the last slot of the schedule. Of a slot that is given in part only `:run_date` follows, from `:slot_start`.
     ///
     /// # Errors
     /// [`causeway_engine::ErrorKind::Parameter`] if a value is missing or not used.
@@ -103,6 +103,9 @@ impl Pipeline {
                 let zone = self.schedule().map_or(Tz::UTC, Schedule::zone);
                 parameters.add_default(RUN_DATE, ParameterValue::Date(date_in(*start, zone)))?;
             }
+        }
+        for (name, value) in self.defaults.iter() {
+            parameters.add_default(name, value.clone())?;
         }
         check_parameters(&used, &parameters)?;
         Ok(parameters)

@@ -245,11 +245,12 @@ impl From<&OperatorError> for EngineError {
                 ErrorKind::Data
             }
             OperatorError::Memory { .. } => ErrorKind::Memory,
+            OperatorError::Scratch { .. } => ErrorKind::DiskFull,
             OperatorError::Cancelled => ErrorKind::Cancelled,
             OperatorError::Arrow(_) | OperatorError::Internal { .. } => ErrorKind::Internal,
             _ => ErrorKind::OperatorCall,
         };
-        Self::new(kind, error.to_string())
+        Self { retryable: kind == ErrorKind::DiskFull, ..Self::new(kind, error.to_string()) }
     }
 }
 

@@ -33,6 +33,7 @@ use crate::access::Barrier;
 use crate::error::EngineError;
 use crate::node::OperatorNode;
 use crate::running::{CancelOnDrop, Running};
+use crate::scratch::SpillFolder;
 
 /// Batches that may wait between the plan and the operator, for each input partition.
 const BATCHES_IN_FLIGHT: usize = 16;
@@ -167,6 +168,7 @@ impl ExecutionPlan for OperatorExec {
         let run_context = RunContext::new(self.factory.spec().name, running.seed, Arc::clone(&running.pool))
             .with_cancel(cancel.clone())
             .with_memory(Arc::new(Budget(Mutex::new(reservation))))
+            .with_scratch(Arc::new(SpillFolder(context.runtime_env())))
             .with_progress(Arc::new(move |share| progress.progress(share)));
         let work = Work { exec: self.clone(), relations, inputs, run_context, running };
         let schema = SchemaRef::clone(self.properties.eq_properties.schema());

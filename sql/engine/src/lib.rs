@@ -39,6 +39,7 @@ mod relations;
 mod resolve;
 mod resources;
 mod running;
+mod scratch;
 mod session;
 mod system;
 mod types;

@@ -37,9 +37,11 @@ pub(crate) struct Pages {
 pub(crate) enum Asked {
     State(JobState),
     Before(JobId),
+    From(JobId),
+    Only(JobId),
 }
 
-/// Reads `state = '…'`, `job < n`, `job <= n` and `job = n`.
+/// Reads `state = '…'` and comparisons of `job` with a number.
 pub(crate) fn asked_for(filter: &Expr) -> Option<Asked> {
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = filter else { return None };
     let (Expr::Column(column), Expr::Literal(value, _)) = (left.as_ref(), right.as_ref()) else { return None };
@@ -48,11 +50,23 @@ pub(crate) fn asked_for(filter: &Expr) -> Option<Asked> {
         return JobState::ALL.into_iter().find(|state| state.name() == name).map(Asked::State);
     }
     let datafusion::scalar::ScalarValue::Int64(Some(number)) = value else { return None };
+    if column.name != "job" {
+        return None;
+    }
+    let after = JobId(number.saturating_add(1));
     match op {
-        Operator::Lt if column.name == "job" => Some(Asked::Before(JobId(*number))),
-        Operator::LtEq | Operator::Eq if column.name == "job" => Some(Asked::Before(JobId(number.saturating_add(1)))),
+        Operator::Lt => Some(Asked::Before(JobId(*number))),
+        Operator::LtEq => Some(Asked::Before(after)),
+        Operator::Gt => Some(Asked::From(after)),
+        Operator::GtEq => Some(Asked::From(JobId(*number))),
+        Operator::Eq => Some(Asked::Only(JobId(*number))),
         _ => None,
     }
+}
+
+fn narrow(page: &mut JobPage, before: JobId, from: Option<JobId>) {
+    page.before = Some(page.before.map_or(before, |known| known.min(before)));
+    page.from = page.from.max(from);
 }
 
 impl Pages {
@@ -61,7 +75,9 @@ impl Pages {
         for asked in filters.iter().filter_map(asked_for) {
             match asked {
                 Asked::State(state) => first.state = Some(state),
-                Asked::Before(job) => first.before = Some(first.before.map_or(job, |before| before.min(job))),
+                Asked::Before(job) => narrow(&mut first, job, None),
+                Asked::From(job) => narrow(&mut first, JobId(i64::MAX), Some(job)),
+                Asked::Only(job) => narrow(&mut first, JobId(job.0.saturating_add(1)), Some(job)),
             }
         }
         if !rights.sees_record() && !rights.has_role("operator") {

@@ -405,6 +405,7 @@ pub async fn jobs_come_newest_first(catalog: &dyn Catalog) {
     let page = async |page: JobPage| listed(catalog.jobs(&page).await.unwrap());
     assert_eq!(page(JobPage::newest(2)).await, [ids[2], ids[1]]);
     assert_eq!(page(JobPage { before: Some(ids[1]), ..all.clone() }).await, [ids[0]]);
+    assert_eq!(page(JobPage { from: Some(ids[1]), ..all.clone() }).await, [ids[2], ids[1]]);
     assert_eq!(page(JobPage { state: Some(JobState::Running), ..all.clone() }).await, [ids[0]]);
     assert_eq!(page(JobPage { state: Some(JobState::Queued), ..all.clone() }).await, [ids[2], ids[1]]);
     assert_eq!(page(JobPage { actor: Some("bob".into()), ..all }).await, []);

@@ -43,7 +43,7 @@ fn unknown_type(kind: &str) -> ParameterError {
 }
 
 /// Reads a value of a type.
-fn typed(kind: ParameterType, value: &str) -> Result<ParameterValue, ParameterError> {
+pub(super) fn typed(kind: ParameterType, value: &str) -> Result<ParameterValue, ParameterError> {
     match kind {
         ParameterType::BigInt => value.trim().parse().map(ParameterValue::BigInt).map_err(|_| not_bigint()),
         ParameterType::Double => double(value.trim()).map(ParameterValue::Double),

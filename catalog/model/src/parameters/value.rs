@@ -110,6 +110,14 @@ pub enum ParameterValue {
 }
 
 impl ParameterValue {
+    /// Reads a value of a type, as it stands behind `name:type=`.
+    ///
+    /// # Errors
+    /// How values of the type are written.
+    pub fn parse(kind: ParameterType, value: &str) -> Result<Self, ParameterError> {
+        text::typed(kind, value)
+    }
+
     /// Returns its type.
     pub fn parameter_type(&self) -> ParameterType {
         match self {

@@ -60,6 +60,17 @@ const NEXT: Sql = Sql {
     ),
 };
 
+/// [`NEXT`] without locks, for a look.
+const LOOK: Sql = Sql {
+    sqlite: NEXT.sqlite,
+    postgres: next_in_line!(
+        "(CAST($3 AS TEXT) IS NULL OR w.name IN (SELECT jsonb_array_elements_text(CAST($3 AS JSONB))))",
+        "",
+        "",
+        ""
+    ),
+};
+
 const TAKE: Sql = Sql {
     sqlite: "UPDATE job SET state = 'running', attempt = attempt + 1, lease_until = $1, \
              lease_token = lower(hex(randomblob(16))) WHERE id IN (SELECT value FROM json_each($2)) \
@@ -107,11 +118,22 @@ pub(crate) async fn standing(connection: &mut Connection) -> Result<Standing> {
     Ok(Standing { lapsed: row.get::<i64>(0)? > 0, due: row.get::<i64>(1)? > 0 })
 }
 
+/// Looks whether a claim would take a job. It costs as much as a claim, but locks nothing: a worker that waits
+/// for a group of others to have room must not hold up those who write.
+pub(crate) async fn is_anybodys_turn(connection: &mut Connection, claim: &Claim) -> Result<bool> {
+    let (now, groups) = (now(connection).await?, groups(claim)?);
+    Ok(connection.query(LOOK).bind(now).bind(1_i64).bind(&groups).fetch_optional().await?.is_some())
+}
+
+fn groups(claim: &Claim) -> Result<Option<String>> {
+    let groups = claim.groups.as_ref().map(serde_json::to_string).transpose();
+    groups.map_err(|error| invalid(format!("names of groups: {error}")))
+}
+
 /// Takes the next jobs in line. On Postgres several may do so at once: rows that another claim holds are
 /// skipped, and a group's places are counted under the group's lock.
 pub(crate) async fn claim(connection: &mut Connection, claim: &Claim) -> Result<Vec<ClaimedJob>> {
-    let groups = claim.groups.as_ref().map(serde_json::to_string).transpose();
-    let groups = groups.map_err(|error| invalid(format!("names of groups: {error}")))?;
+    let groups = groups(claim)?;
     for _ in 0..LOOKS {
         let now = now(connection).await?;
         let next = connection.query(NEXT).bind(now).bind(claim.limit.max(0)).bind(&groups).fetch_all().await?;

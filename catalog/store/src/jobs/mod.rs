@@ -12,8 +12,9 @@ use crate::audit::{self, JobChange};
 use crate::connection::{Connection, Sql};
 use crate::error::{Result, already_exists, invalid};
 use crate::runs;
+use crate::schedules;
 use crate::watch::health;
-pub(crate) use claim::{claim, expire, standing};
+pub(crate) use claim::{claim, expire, is_anybodys_turn, standing};
 pub(crate) use lease::{end_all, renew};
 pub(crate) use owner::{cancel, retry};
 pub(crate) use read::{attempts, count_open, instant, list, one};
@@ -126,6 +127,9 @@ async fn ended(connection: &mut Connection, ids: &[i64]) -> Result<()> {
     for job in &jobs {
         let state = if job.state == JobState::Succeeded { RunState::Succeeded } else { RunState::Failed };
         end_run(connection, &job.spec.run, state).await?;
+        if job.state == JobState::Succeeded {
+            schedules::succeeded(connection, job.id).await?;
+        }
         health::note(connection, job).await?;
     }
     let ends: Vec<_> = jobs.iter().map(|job| (job, job.spec.actor.as_str(), JobChange::Ended)).collect();

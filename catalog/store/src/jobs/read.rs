@@ -37,25 +37,29 @@ pub(super) async fn in_line(connection: &mut Connection, ids: &[i64]) -> Result<
 /// Lists a page of jobs. Each of the three texts is served by an index, newest first.
 pub(crate) async fn list(connection: &mut Connection, page: &JobPage) -> Result<Vec<Job>> {
     let before = page.before.map_or(i64::MAX, |job| job.0);
+    let from = page.from.map_or(i64::MIN, |job| job.0);
     let query = match (page.state, &page.actor) {
         (Some(state), _) => connection
             .query(select_job!(
-                "WHERE j.id < $1 AND j.state = $3 AND (CAST($4 AS TEXT) IS NULL OR j.actor = $4) \
+                "WHERE j.id < $1 AND j.id >= $3 AND j.state = $4 AND (CAST($5 AS TEXT) IS NULL OR j.actor = $5) \
                  ORDER BY j.id DESC LIMIT $2"
             ))
             .bind(before)
             .bind(page.limit.max(0))
+            .bind(from)
             .bind(state.name())
             .bind(page.actor.as_deref()),
         (None, Some(actor)) => connection
-            .query(select_job!("WHERE j.id < $1 AND j.actor = $3 ORDER BY j.id DESC LIMIT $2"))
+            .query(select_job!("WHERE j.id < $1 AND j.id >= $3 AND j.actor = $4 ORDER BY j.id DESC LIMIT $2"))
             .bind(before)
             .bind(page.limit.max(0))
+            .bind(from)
             .bind(actor.as_str()),
         (None, None) => connection
-            .query(select_job!("WHERE j.id < $1 ORDER BY j.id DESC LIMIT $2"))
+            .query(select_job!("WHERE j.id < $1 AND j.id >= $3 ORDER BY j.id DESC LIMIT $2"))
             .bind(before)
-            .bind(page.limit.max(0)),
+            .bind(page.limit.max(0))
+            .bind(from),
     };
     query.fetch_all().await?.iter().map(job).collect()
 }

@@ -30,7 +30,7 @@ use causeway_model::{CatalogError, Result};
 
 use crate::catalog::{Backend, Patience, SqlCatalog};
 use crate::connection::{Connection, Link};
-use crate::error::{Result as StoreResult, StoreError, located};
+use crate::error::{Result as StoreResult, StoreError, located, unopened};
 use crate::migrate;
 pub(crate) use errors::{is_farewell, no_tls, translate, unreachable};
 pub use settings::PostgresOptions;
@@ -82,7 +82,7 @@ impl SqlCatalog<Postgres> {
             migrate::migrate(&backend).await?;
             Ok::<_, StoreError>(Self::new(backend))
         };
-        ready.await.map_err(|error| located(error.into(), &place))
+        ready.await.map_err(|error| located(unopened(error), &place))
     }
 }
 
@@ -168,5 +168,5 @@ impl Postgres {
 
 fn unsettled(error: &CatalogError) -> StoreError {
     let message = format!("the connection was lost while a call was being recorded; look whether it was ({error})");
-    CatalogError::Backend(message).into()
+    CatalogError::Busy(message).into()
 }

@@ -17,10 +17,8 @@ macro_rules! select_backfill {
     ($rest:literal) => {
         concat!(
             "SELECT b.*, s.name, s.owner, \
-             (SELECT COUNT(*) FROM slot l JOIN job j ON j.id = l.job_id WHERE l.backfill_id = b.id \
-              AND j.state IN ('queued', 'running')) AS n_open, \
-             (SELECT COUNT(*) FROM slot l JOIN job j ON j.id = l.job_id WHERE l.backfill_id = b.id \
-              AND j.state = 'succeeded') AS n_succeeded \
+             (SELECT COUNT(*) FROM job j WHERE j.backfill_id = b.id AND j.state IN ('queued', 'running')) AS n_open, \
+             (SELECT COUNT(*) FROM job j WHERE j.backfill_id = b.id AND j.state = 'succeeded') AS n_succeeded \
              FROM backfill b JOIN schedule s ON s.id = b.schedule_id ",
             $rest
         )
@@ -110,6 +108,8 @@ async fn fill(connection: &mut Connection, backfill: &Backfill, slot: &NewSlot, 
         gone.bind(schedule.0).bind(slot.fire_at.0).execute().await?;
     }
     let job = jobs::submit(connection, &slot.job).await?.job.id;
+    let of_backfill = connection.query("UPDATE job SET backfill_id = $1 WHERE id = $2");
+    of_backfill.bind(backfill.id.0).bind(job.0).execute().await?;
     let given = Given { cause: SlotCause::Backfill, backfill: Some(backfill.id), job, now };
     insert(connection, schedule, slot, &given).await?;
     Ok(true)

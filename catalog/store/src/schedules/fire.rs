@@ -132,3 +132,12 @@ pub(super) async fn insert(
         .await?;
     Ok(())
 }
+
+/// Notes that the job of a slot has succeeded. A backfill is about the past and says nothing of how a schedule
+/// fares now.
+pub(crate) async fn succeeded(connection: &mut Connection, job: JobId) -> Result<()> {
+    let now = now(connection).await?;
+    let sql = "UPDATE schedule SET last_success_at = $1 \
+               WHERE id IN (SELECT l.schedule_id FROM slot l WHERE l.job_id = $2 AND l.cause <> 'backfill')";
+    connection.query(sql).bind(now).bind(job.0).execute().await.map(drop)
+}

@@ -12,7 +12,7 @@ pub(crate) use agenda::agenda;
 pub(crate) use backfill::{
     cancel as cancel_backfill, list as backfills, next as continue_backfill, one as backfill, start,
 };
-pub(crate) use fire::{by_rule, by_trigger};
+pub(crate) use fire::{by_rule, by_trigger, succeeded};
 pub(crate) use owner::{discard, pause, put, resume};
 pub(crate) use read::{all, named};
 pub(crate) use slots::{is_late, list as slots};

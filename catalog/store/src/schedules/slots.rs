@@ -25,8 +25,10 @@ pub(crate) use is_late;
 macro_rules! select_slot {
     ($rest:literal) => {
         concat!(
-            "SELECT l.*, s.name, j.actor AS owner, j.state AS job_state, j.attempt, s.start_within_ms, s.end_within_ms \
-             FROM slot l JOIN schedule s ON s.id = l.schedule_id JOIN job j ON j.id = l.job_id ",
+            "SELECT l.*, s.name, j.actor AS owner, j.state AS job_state, s.end_within_ms, \
+             CAST(CASE WHEN ",
+            is_late!("$1"),
+            " THEN 1 ELSE 0 END AS BIGINT) AS late FROM slot l JOIN schedule s ON s.id = l.schedule_id JOIN job j ON j.id = l.job_id ",
             $rest
         )
     };
@@ -36,12 +38,15 @@ pub(crate) async fn list(connection: &mut Connection, of: Option<ScheduleId>, li
     let now = now(connection).await?;
     let rows = match of {
         Some(id) => {
-            let query =
-                connection.query(select_slot!("WHERE l.schedule_id = $1 ORDER BY l.fire_at DESC LIMIT $2")).bind(id.0);
+            let query = connection
+                .query(select_slot!("WHERE l.schedule_id = $2 ORDER BY l.fire_at DESC LIMIT $3"))
+                .bind(now)
+                .bind(id.0);
             query.bind(limit.max(0)).fetch_all().await?
         }
         None => {
-            let query = connection.query(select_slot!("ORDER BY l.fire_at DESC, l.schedule_id DESC LIMIT $1"));
+            let query =
+                connection.query(select_slot!("ORDER BY l.fire_at DESC, l.schedule_id DESC LIMIT $2")).bind(now);
             query.bind(limit.max(0)).fetch_all().await?
         }
     };
@@ -65,18 +70,13 @@ fn slot(row: &Row, now: i64) -> Result<Slot> {
     })
 }
 
-/// [`is_late`] for one row.
+/// Returns what a late job has not done: past both bounds it has not ended.
 fn lateness(row: &Row, now: i64) -> Result<Option<Lateness>> {
-    let state = word(row.get("job_state")?, &JobState::ALL, JobState::name)?;
-    let cause = word(row.get("cause")?, &SlotCause::ALL, SlotCause::name)?;
-    if !matches!(state, JobState::Queued | JobState::Running) || cause == SlotCause::Backfill {
+    if row.get::<i64>("late")? == 0 {
         return Ok(None);
     }
     let fire_at: i64 = row.get("fire_at")?;
-    let is_past = |bound: Option<i64>| bound.is_some_and(|bound| fire_at.saturating_add(bound) < now);
-    Ok(match (is_past(row.get("end_within_ms")?), is_past(row.get("start_within_ms")?)) {
-        (true, _) => Some(Lateness::NotEnded),
-        (false, true) if row.get::<i64>("attempt")? == 0 => Some(Lateness::NotStarted),
-        _ => None,
-    })
+    let end_within: Option<i64> = row.get("end_within_ms")?;
+    let is_past_end = end_within.is_some_and(|bound| fire_at.saturating_add(bound) < now);
+    Ok(Some(if is_past_end { Lateness::NotEnded } else { Lateness::NotStarted }))
 }

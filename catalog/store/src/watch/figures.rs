@@ -1,8 +1,6 @@
 //! What is counted at a scrape. Each query reads an index or a small table; none reads what has ended well.
 
-use causeway_model::{
-    Figures, JobState, Moment, ScheduleFigures, TOLD_SLOTS, TOLD_TABLES, TableFigures, TableName, WorkerState,
-};
+use causeway_model::{Figures, JobState, Moment, ScheduleFigures, TOLD_TABLES, TableFigures, TableName, WorkerState};
 
 use super::workers;
 use crate::connection::Connection;
@@ -24,9 +22,7 @@ const TABLES: &str = "SELECT d.schema_name, d.table_name, v.version, v.n_files F
 
 const LAG: &str = "SELECT MIN(next_fire_at) FROM schedule WHERE state = 'active'";
 
-const SCHEDULES: &str = "SELECT s.name, (SELECT MAX(j.finished_at) FROM (SELECT l.job_id FROM slot l \
-    WHERE l.schedule_id = s.id ORDER BY l.fire_at DESC LIMIT $1) AS newest JOIN job j ON j.id = newest.job_id \
-    WHERE j.state = 'succeeded') AS last_success FROM schedule s WHERE s.state <> 'dropped' ORDER BY s.id LIMIT $2";
+const SCHEDULES: &str = "SELECT name, last_success_at FROM schedule WHERE state <> 'dropped' ORDER BY id LIMIT $1";
 
 pub(crate) async fn read(connection: &mut Connection) -> Result<Figures> {
     let now = now(connection).await?;
@@ -88,9 +84,9 @@ async fn tables(connection: &mut Connection) -> Result<Vec<TableFigures>> {
 }
 
 async fn schedules(connection: &mut Connection) -> Result<Vec<ScheduleFigures>> {
-    let rows = connection.query(SCHEDULES).bind(TOLD_SLOTS).bind(TOLD_TABLES).fetch_all().await?;
+    let rows = connection.query(SCHEDULES).bind(TOLD_TABLES).fetch_all().await?;
     let schedule = |row: &crate::connection::Row| {
-        let last_success = row.get::<Option<i64>>("last_success")?.map(Moment);
+        let last_success = row.get::<Option<i64>>("last_success_at")?.map(Moment);
         Ok(ScheduleFigures { name: row.get("name")?, last_success })
     };
     rows.iter().map(schedule).collect()

@@ -36,8 +36,8 @@
 //! # Source
 //! Saboksayr, Mateos and Tepper, CoLiDE: Concomitant linear DAG estimation, ICLR 2024, eq. 2 and 6;
 //! Bello, Aragam and Ravikumar, DAGMA, NeurIPS 2022, for h and the path. We differ in refusing constant
-//! columns, which the public code divides by, and in computing the inverse in the gradient of h every eighth
-//! step only, once a stage has taken 1000.
+//! columns, which the public code divides by, and, once a stage has settled, in computing the inverse in the gradient of h
+//! every eighth step only and the change of C A in single precision.
 //!
 //! # Example
 //! ```
@@ -62,10 +62,14 @@
 //! ```
 
 mod algorithm;
+mod descent;
+mod glide;
 mod params;
+mod prune;
 mod report;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -78,20 +82,21 @@ use causeway_core::{
 };
 
 pub(crate) use self::algorithm::Attempt;
-use self::algorithm::{Fit, Problem, prune};
+use self::algorithm::{Fit, Problem};
 pub(crate) use self::params::Colide;
 use self::params::Variant;
+use self::prune::prune;
 use crate::moments::{self, Moments};
 
 /// Makes the operator `colide`.
 #[derive(Debug)]
 pub struct Factory;
 
-/// Steps between two reports of progress.
-const PROGRESS_STEPS: u32 = 64;
+/// Steps, or legs of eight once a stage has settled, between two reports of progress.
+const PROGRESS_STEPS: u32 = 16;
 
 /// Square matrices of doubles that a fit holds.
-const MATRICES: usize = 16;
+const MATRICES: usize = 20;
 
 pub(crate) const ROWS: InputSpec = InputSpec {
     name: "rows",
@@ -165,8 +170,9 @@ Model: each variable is a weighted sum of its parents plus noise. With C the cov
 A = I - W the score is tr(A'CA)/(2 sigma) + d sigma/2 + lambda |W|_1 ('ev'), or the same with one sigma for each
 column ('nv'). It is minimised along four stages with mu = 1, 0.1, 0.01, 0.001 and s = 1, 0.9, 0.8, 0.7 of
 mu score + h, h(W) = d log s - log det(s I - W o W), by Adam steps on W, each followed by the best sigma in closed
-form. After 1000 steps of a stage the inverse in the gradient of h is computed every eighth step and continued in a
-straight line between; this moves the final weights by less than 0.0003 in the tests. A stage ends when the objective changes by less than 1e-6 over 1000 steps; one that leaves the domain of h
+form. Once a stage has settled (after 1000 steps of the first, 200 of the others) the inverse in the gradient of h is
+computed every eighth step and continued in a straight line between, and the steps are taken in single precision around a
+point kept in double; this moves the final weights by less than 0.001 in the tests. A stage ends when the objective changes by less than 1e-6 over 1000 steps; one that leaves the domain of h
 begins again with half the learning rate and s + 0.1. At the end weights up to `threshold` are dropped, then the
 smallest until no cycle is left. Only C is kept of the rows. `colide_stages` shows the path.
 
@@ -178,7 +184,7 @@ with unequal noise 'ev' has been seen to do better than 'nv', so compare both (`
 Not guaranteed: hidden common causes, cycles and non-linear effects break the model, and with unequal noise the
 direction of Gaussian edges is not identified. Nulls, NaN and infinities are refused with the number of such rows,
 constant columns by name; filter or select others. With fewer rows than columns it runs, but then only the
-penalty decides. Cost O(n d^2) for the rows and O(d^3) for each of about 20 000 to 130 000 steps; memory O(d^2).
+penalty decides. Cost O(n d^2) for the rows and O(d^3) for each of about 20 000 to 60 000 steps; memory O(d^2).
 The result does not depend on the cut into batches or the number of threads.",
     inputs: &[ROWS],
     parameters: &PARAMETERS,

@@ -8,8 +8,10 @@ use causeway_core::{Cancel, Literal, OperatorError, Relation, RunContext};
 use serde_json::Value;
 
 use super::Factory;
-use super::algorithm::{Descent, Point, Problem, Stage, prune, topological_order};
+use super::algorithm::{Point, Problem, Stage};
+use super::descent::Descent;
 use super::params::{Schedule, Variant};
+use super::prune::{prune, topological_order};
 use super::report::varsortability;
 use crate::calls::*;
 
@@ -110,6 +112,11 @@ fn the_end_of_the_path_is_the_golden_one() {
             let objective = expected[word]["objective_last_stage"].as_f64().unwrap();
             assert!((last.value.objective / objective - 1.0).abs() <= 1e-6, "{name} {word} objective");
             assert!(last.converged);
+            // a gradient continued too far would keep the weights near 0 swinging, and the stages from ending
+            let n_steps: u32 = fit.attempts.iter().map(|attempt| attempt.n_steps).sum();
+            let stages = expected[word]["stages"].as_array().unwrap().iter();
+            let of_reference: f64 = stages.map(|stage| stage["iterations"].as_f64().unwrap()).sum();
+            assert!(f64::from(n_steps) <= 1.25 * of_reference, "{name} {word}: {n_steps} steps, not {of_reference}");
         }
     }
 }

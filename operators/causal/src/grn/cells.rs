@@ -96,7 +96,8 @@ pub(crate) fn read(
     let expression = context.pool().install(|| Expression::new(operator, columns, options.transform))?;
     context.grow_memory(expression.bytes() / 64)?; // the masks
     if let TestKind::Levelled(_) = options.test {
-        context.grow_memory(Levelled::bytes(expression.n_cells(), context.pool().current_num_threads()))?;
+        let (n_genes, n_cells) = (expression.n_genes(), expression.n_cells());
+        context.grow_memory(Levelled::bytes(n_genes, n_cells, context.pool().current_num_threads()))?;
     }
     context.progress(0.05);
     Ok(Cells { genes, expression })

@@ -43,7 +43,7 @@ pub(crate) fn independence_test<'a>(
         }
         TestKind::Levelled(measure) => {
             let SearchOptions { deletion, min_rows, .. } = *options;
-            Ok(Box::new(Levelled { expression, deletion, min_rows, measure, workers: Workers::of(context) }))
+            Ok(Box::new(Levelled::new(expression, deletion, min_rows, measure, Workers::of(context))))
         }
     }
 }

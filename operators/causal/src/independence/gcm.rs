@@ -5,6 +5,7 @@ use causeway_numerics::normal_sf;
 use super::regression::{Design, Smoothing};
 use super::scores::{float, normal_scores};
 use super::{Independence, MIN_ROWS};
+use crate::kernels::{dot, squared_deviations};
 
 /// Splines for one variable; with normal scores they stand about half a deviation apart.
 const MAX_SPLINES: usize = 16;
@@ -33,29 +34,65 @@ pub fn gcm(x: &[f64], y: &[f64], s: &[&[f64]]) -> Option<Independence> {
     if n_rows < MIN_ROWS || y.len() != n_rows || s.iter().any(|column| column.len() != n_rows) {
         return None;
     }
-    let (x, y) = (normal_scores(x)?, normal_scores(y)?);
+    let responses = [normal_scores(x)?, normal_scores(y)?];
     let s = s.iter().map(|column| normal_scores(column)).collect::<Option<Vec<_>>>()?;
-    let basis = Basis::new(&s, n_rows);
-    let design = Design::new(n_rows, basis.len(), 2, |row, values, responses| {
-        basis.fill(&s, row, values);
-        responses.copy_from_slice(&[x[row], y[row]]);
+    let residuals = residuals(responses.to_vec(), &s);
+    covariance(residuals[0].as_ref()?, residuals[1].as_ref()?)
+}
+
+/// What regression leaves of the normal scores of a column.
+#[derive(Debug)]
+pub(crate) struct Residual {
+    values: Vec<f64>,
+    /// The mean square.
+    left: f64,
+}
+
+/// Returns what regression on s leaves of each response; `None` where the equations have no solution. All columns are
+/// normal scores of the same rows. A response comes out the same whatever the others are.
+pub(crate) fn residuals(responses: Vec<Vec<f64>>, s: &[Vec<f64>]) -> Vec<Option<Residual>> {
+    let Some(n_rows) = responses.first().map(Vec::len) else { return Vec::new() };
+    if s.is_empty() {
+        return responses.into_iter().map(|scores| Some(Residual::new(centred(scores)))).collect();
+    }
+    let basis = Basis::new(s, n_rows);
+    let design = Design::new(n_rows, basis.len(), responses.len(), |row, values, out| {
+        basis.fill(s, row, values);
+        for (out, scores) in out.iter_mut().zip(&responses) {
+            *out = scores[row];
+        }
     });
-    let residuals = design.residuals(&Smoothing::CrossValidated(basis.penalty()))?;
-    let products: Vec<f64> = residuals.chunks_exact(2).map(|pair| pair[0] * pair[1]).collect();
-    let n = float(n_rows);
-    let mean = products.iter().sum::<f64>() / n;
-    let variance = products.iter().map(|product| (product - mean) * (product - mean)).sum::<f64>() / n;
+    let residuals = design.residuals(&Smoothing::CrossValidated(basis.penalty()));
+    residuals.into_iter().map(|values| Some(Residual::new(values?))).collect()
+}
+
+/// Tests whether the covariance of two columns of residuals is 0; `None` if one is nearly nothing.
+pub(crate) fn covariance(x: &Residual, y: &Residual) -> Option<Independence> {
+    let n = float(x.values.len());
+    let mean = dot(&x.values, &y.values) / n;
+    let variance = squared_deviations(&x.values, &y.values, mean) / n;
     let statistic = n.sqrt() * mean / variance.sqrt();
-    let left = |end: usize| residuals.iter().skip(end).step_by(2).map(|value| value * value).sum::<f64>() / n;
-    let (left_x, left_y) = (left(0), left(1));
-    if !statistic.is_finite() || left_x.min(left_y) < SINGULAR {
+    if !statistic.is_finite() || x.left.min(y.left) < SINGULAR {
         return None;
     }
-    let correlation = Some(mean / (left_x * left_y).sqrt());
+    let correlation = Some(mean / (x.left * y.left).sqrt());
     Some(Independence { statistic, p_value: 2.0 * normal_sf(statistic.abs()), correlation })
 }
 
-/// Cubic splines of each column, then the products of each pair of columns; the constant alone for none.
+impl Residual {
+    fn new(values: Vec<f64>) -> Self {
+        let left = dot(&values, &values) / float(values.len());
+        Self { values, left }
+    }
+}
+
+fn centred(mut scores: Vec<f64>) -> Vec<f64> {
+    let mean = scores.iter().sum::<f64>() / float(scores.len());
+    scores.iter_mut().for_each(|score| *score -= mean);
+    scores
+}
+
+/// Cubic splines of each column, then the products of each pair of columns.
 #[derive(Debug)]
 struct Basis {
     knots: Vec<Knots>,
@@ -87,14 +124,11 @@ impl Basis {
 
     fn len(&self) -> usize {
         let n = self.knots.len();
-        if n == 0 { 1 } else { self.n_splines() + n * (n - 1) / 2 }
+        self.n_splines() + n * (n - 1) / 2
     }
 
     /// Writes the basis of one row.
     fn fill(&self, columns: &[Vec<f64>], row: usize, out: &mut [f64]) {
-        if columns.is_empty() {
-            out[0] = 1.0;
-        }
         let mut start = 0;
         for (knots, column) in self.knots.iter().zip(columns) {
             knots.fill(column[row], &mut out[start..start + knots.n_splines]);

@@ -23,7 +23,10 @@ mod tests;
 pub(crate) const MIN_ROWS: usize = 20;
 
 pub use self::gcm::gcm;
+pub(crate) use self::gcm::{Residual, covariance, residuals};
+pub(crate) use self::rcit::rcit_of_scores;
 pub use self::rcit::{RcitParams, rcit};
+pub(crate) use self::scores::{Part, Sorted};
 
 /// The outcome of a test.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -42,11 +42,14 @@ pub fn rcit(x: &[f64], y: &[f64], s: &[&[f64]], params: RcitParams) -> Option<In
     if n_rows < MIN_ROWS || y.len() != n_rows || s.iter().any(|column| column.len() != n_rows) {
         return None;
     }
-    let mut joint = vec![normal_scores(x)?];
-    for column in s {
-        joint.push(normal_scores(column)?);
-    }
-    let y = [normal_scores(y)?];
+    let s = s.iter().map(|column| normal_scores(column)).collect::<Option<Vec<_>>>()?;
+    rcit_of_scores(&normal_scores(x)?, &normal_scores(y)?, &s, params)
+}
+
+/// The same on normal scores of the same rows, at least [`MIN_ROWS`].
+pub(crate) fn rcit_of_scores(x: &[f64], y: &[f64], s: &[Vec<f64>], params: RcitParams) -> Option<Independence> {
+    let n_rows = x.len();
+    let joint: Vec<&[f64]> = std::iter::once(x).chain(s.iter().map(Vec::as_slice)).collect();
     let mut random = ChaCha20Rng::seed_from_u64(params.seed);
     let given = &joint[1..];
     let n_given = if s.is_empty() { 0 } else { params.n_condition_features.min(n_rows / 5) };
@@ -58,10 +61,11 @@ pub fn rcit(x: &[f64], y: &[f64], s: &[&[f64]], params: RcitParams) -> Option<In
         basis[0] = 1.0;
         of_s.fill(given, row, &mut basis[1..]);
         of_x.fill(&joint, row, &mut responses[..n]);
-        of_y.fill(&y, row, &mut responses[n..]);
+        of_y.fill(&[y], row, &mut responses[n..]);
     });
-    let residuals = design.residuals(&Smoothing::Least)?;
-    statistic(&residuals, n)
+    let residuals = design.residuals(&Smoothing::Least).into_iter().collect::<Option<Vec<_>>>()?;
+    let by_row: Vec<f64> = (0..n_rows).flat_map(|row| residuals.iter().map(move |column| column[row])).collect();
+    statistic(&by_row, n)
 }
 
 /// Random directions and phases of cosines.
@@ -82,7 +86,7 @@ impl Features {
         Self { directions, phases }
     }
 
-    fn fill(&self, columns: &[Vec<f64>], row: usize, out: &mut [f64]) {
+    fn fill(&self, columns: &[&[f64]], row: usize, out: &mut [f64]) {
         for ((out, direction), phase) in out.iter_mut().zip(&self.directions).zip(&self.phases) {
             let angle: f64 = direction.iter().zip(columns).map(|(weight, column)| weight * column[row]).sum();
             *out = SQRT_2 * (angle + phase).cos();

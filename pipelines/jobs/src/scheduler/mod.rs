@@ -333,7 +333,7 @@ fn next_step(backfill: &Backfill, entry: &ScheduleEntry) -> Result<BackfillStep>
 
 /// Returns true for what a catalog says that is away for a while.
 fn may_pass(error: &JobsError) -> bool {
-    matches!(error, JobsError::Catalog(CatalogError::Busy(_) | CatalogError::Backend(_)))
+    matches!(error, JobsError::Catalog(error) if error.retryable() || matches!(error, CatalogError::Backend(_)))
 }
 
 async fn sleep(pause: Duration, stop: &Cancel) {

@@ -12,7 +12,7 @@ use super::narrate::Narrator;
 use super::{Shared, StepDone, WorkerEvent};
 use crate::error::{JobsError, Result};
 use crate::pipeline::Pipeline;
-use crate::run::{RunEvent, Runner};
+use crate::run::{RunEvent, RunOfJob, Runner};
 use crate::summary::{RunOutcome, RunSummary, StepStatus, StepSummary};
 
 /// The name of the only step of a statement's run. The commit is named after run and step, so it must be
@@ -61,7 +61,7 @@ pub(super) async fn execute(work: &Work, job: &Job, attempt: i64, cancel: Cancel
         Err(error) => Err(error.into()),
         Ok(engine) => match job.spec.kind {
             JobKind::Statement => statement(work, &engine, job, cancel).await,
-            JobKind::Pipeline => pipeline(work, &engine, job, cancel).await,
+            JobKind::Pipeline => pipeline(work, &engine, job, attempt, cancel).await,
         },
     };
     done.unwrap_or_else(|error| match error {
@@ -143,7 +143,7 @@ async fn open_run(engine: &Engine, job: &Job) -> Result<()> {
     }
 }
 
-async fn pipeline(work: &Work, engine: &Engine, job: &Job, cancel: Cancel) -> Result<Done> {
+async fn pipeline(work: &Work, engine: &Engine, job: &Job, attempt: i64, cancel: Cancel) -> Result<Done> {
     if is_done(engine, job).await? {
         return Ok(Done::Succeeded);
     }
@@ -162,7 +162,7 @@ async fn pipeline(work: &Work, engine: &Engine, job: &Job, cancel: Cancel) -> Re
                 events(WorkerEvent::Step(Box::new(done)));
             }
         }))
-        .with_run(job.spec.run.clone());
+        .with_job(RunOfJob { run: job.spec.run.clone(), job: job.id, attempt });
     let summary = Box::pin(runner.run(&pipeline)).await?;
     Ok(match summary.outcome {
         RunOutcome::Succeeded => Done::Succeeded,

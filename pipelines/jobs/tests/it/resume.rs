@@ -84,7 +84,7 @@ async fn a_step_that_never_landed_is_not_done_by_a_changed_pipeline() {
     assert_eq!(lab.run().await.outcome, RunOutcome::Succeeded);
     assert_eq!(lab.query("SELECT n FROM main.b").await, "1");
     let left = lab.catalog().step(&run, "insert").await.unwrap().unwrap();
-    assert_eq!(left.state, StepState::Running);
+    assert_eq!((left.state, left.error_code.as_deref()), (StepState::Failed, Some("CW0410")));
     assert_eq!(lab.catalog().run(&run).await.unwrap().state, RunState::Failed);
 }
 

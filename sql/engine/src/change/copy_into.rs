@@ -51,6 +51,7 @@ impl Change<'_> {
         let options = Options::read(copy)?;
         let base_dir = self.engine.base_dir(&self.request.context);
         let path = self.engine.readable(&copy.path, base_dir)?;
+        self.require_tables_beside(&path, base_dir)?;
         let mut contract = match &options.contract {
             Some(contract) => {
                 let path = self.engine.readable(contract, base_dir)?;
@@ -64,7 +65,7 @@ impl Change<'_> {
             }
             None => Contract::infer(&path, &options.format)?,
         };
-        let warnings = self.matrix_warnings(&path, &options, base_dir)?;
+        let warnings = matrix_warnings(&path, &options)?;
         if let Some(table) = contract.table().filter(|table| *table != copy.table.to_string()) {
             return Err(EngineError::new(
                 ErrorKind::Plan,
@@ -123,17 +124,13 @@ impl Change<'_> {
         Ok(Loading { table: copy.table.clone(), path: text(&copy.path)?, options: options.collect::<Result<_>>()? })
     }
 
-    /// Checks that the tables beside a matrix may be read too, and says which of its columns are not.
-    fn matrix_warnings(&self, path: &Path, options: &Options, base_dir: &Path) -> Result<Vec<String>> {
+    /// Checks that the tables beside a matrix may be read too, before any of them is opened: each may be a
+    /// link to elsewhere.
+    fn require_tables_beside(&self, path: &Path, base_dir: &Path) -> Result<()> {
         for file in matrix_files(path)? {
             self.engine.readable(&file.to_string_lossy(), base_dir)?;
         }
-        if options.contract.is_some() {
-            return Ok(Vec::new());
-        }
-        let left_out = left_out(path, &options.format)?;
-        let named = format!("columns in an encoding that is not read are left out: {}", left_out.join(", "));
-        Ok((!left_out.is_empty()).then_some(named).into_iter().collect())
+        Ok(())
     }
 
     /// A load adds to its table, or makes it, and its quarantine.
@@ -153,6 +150,16 @@ impl Change<'_> {
             self.engine.catalog().register_file(&NewFile { path: shown.to_owned(), digest, n_bytes, columns }).await?;
         Ok(self.engine.catalog().version_by_id(id).await?)
     }
+}
+
+/// Says which columns of a matrix's table are not read; a contract names those that are.
+fn matrix_warnings(path: &Path, options: &Options) -> Result<Vec<String>> {
+    if options.contract.is_some() {
+        return Ok(Vec::new());
+    }
+    let left_out = left_out(path, &options.format)?;
+    let named = format!("columns in an encoding that is not read are left out: {}", left_out.join(", "));
+    Ok((!left_out.is_empty()).then_some(named).into_iter().collect())
 }
 
 /// Refuses a contract that declares a column identifying after rows without that declaration: their
