@@ -8,18 +8,20 @@ use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use serde_json::Value;
 
 fn path(file: &str) -> PathBuf {
-    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../tests/data/causal/invalid_iv").join(file)
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../tests/data/causal").join(file)
 }
 
 /// Returns what plain numpy code found.
 pub(crate) fn expected() -> Value {
-    serde_json::from_str(&std::fs::read_to_string(path("expected_A.json")).unwrap()).unwrap()
+    serde_json::from_str(&std::fs::read_to_string(path("invalid_iv/expected_A.json")).unwrap()).unwrap()
 }
 
 /// Returns columns y, a, z, x1, x2, x3, fold.
 pub(crate) fn columns() -> Vec<Vec<f64>> {
     let mut text = String::new();
-    flate2::read::GzDecoder::new(std::fs::File::open(path("A.csv.gz")).unwrap()).read_to_string(&mut text).unwrap();
+    flate2::read::GzDecoder::new(std::fs::File::open(path("invalid_iv/A.csv.gz")).unwrap())
+        .read_to_string(&mut text)
+        .unwrap();
     let mut columns = vec![Vec::new(); 7];
     for line in text.lines().skip(1) {
         for (column, cell) in columns.iter_mut().zip(line.split(',')) {
@@ -36,6 +38,23 @@ pub(crate) fn rows() -> RecordBatch {
         let column: ArrayRef = match name {
             "fold" => Arc::new(column.iter().map(|value| Some(format!("part {value}"))).collect::<StringArray>()),
             _ => Arc::new(Float64Array::from(column)),
+        };
+        (name, column)
+    }))
+    .unwrap()
+}
+
+/// Returns the 401(k) data of Abadie (2003); the folds are text.
+pub(crate) fn abadie() -> RecordBatch {
+    let content = std::fs::read_to_string(path("iv/abadie_401ksubs.csv")).unwrap();
+    let mut lines = content.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let cells: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+    RecordBatch::try_from_iter(names.into_iter().enumerate().map(|(index, name)| {
+        let column = cells.iter().map(|row| row[index]);
+        let column: ArrayRef = match name {
+            "fold" => Arc::new(StringArray::from_iter_values(column)),
+            _ => Arc::new(Float64Array::from_iter_values(column.map(|cell| cell.parse().unwrap()))),
         };
         (name, column)
     }))

@@ -8,7 +8,7 @@ use causeway_core::{Cancel, Literal, Relation, RunContext};
 use serde_json::Value;
 
 use super::debiased::Inference;
-use super::reference::{columns, expected, rows};
+use super::reference::{abadie, columns, expected, rows};
 use super::*;
 use crate::calls::*;
 
@@ -301,11 +301,38 @@ fn one_sided_non_compliance_is_said() {
         assert!(note.contains("one-sided non-compliance: `a` = 0 in every row with `z` = 0"), "{note}");
         assert!(of(&found, "ate", "std_error") > 0.0);
     }
-    // the collapsed functional: adjusted contrast within the arm, by plain weights with the covariates constant
-    let found = call(&[("covariates", list(&["x1"])), ("effect_modifiers", list(&["x1"]))], &one_sided);
-    assert!(of(&found, "ate", "estimate").is_finite());
     let all = with(&rows, "a", |row, _| z[row]);
     assert!(refused(&[], &all).contains("`a` has one value only in the rows with `z` = 0 and in those with `z` = 1"));
+}
+
+/// Nobody takes part in a 401(k) without being eligible. Expected: plain numpy code, p(0, X) exactly 0.
+#[test]
+fn the_401k_data_are_one_sided() {
+    let options = |estimator: &str| {
+        [
+            ("outcome", text("nettfa")),
+            ("treatment", text("p401k")),
+            ("instrument", text("e401k")),
+            ("covariates", list(&["inc", "incsq", "age", "agesq", "marr", "fsize"])),
+            ("folds", text("fold")),
+            ("estimator", text(estimator)),
+        ]
+    };
+    let cases =
+        [("mr", 8.646_671_642_081_879, 4.550_124_608_149_498), ("dml", 5.084_660_242_145_092, 11.311_233_970_246_51)];
+    for (estimator, ate, std_error) in cases {
+        let found = run(&Factory, &options(estimator), &[abadie()], 2).unwrap().batches.remove(0);
+        let near = |column: &str, expected: f64| {
+            let value = of(&found, "ate", column);
+            assert!((value / expected - 1.0).abs() < 1e-6, "{estimator} {column}: {value} is not {expected}");
+        };
+        near("estimate", ate);
+        near("std_error", std_error);
+        assert!(note(&found, "ate").contains("`p401k` = 0 in every row with `e401k` = 0"));
+        // linearmodels 7.1: 13.641056 (1.979511)
+        assert!((of(&found, "two_stage_least_squares", "estimate") - 13.641_056).abs() < 1e-6);
+        assert!((of(&found, "two_stage_least_squares", "std_error") - 1.979_511).abs() < 1e-6);
+    }
 }
 
 #[test]
