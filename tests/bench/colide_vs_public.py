@@ -35,10 +35,15 @@ def public(rows, variant):
     return time.process_time() - start, weights
 
 
+def processor():
+    with open("/proc/cpuinfo") as file:
+        return next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "unknown")
+
+
 def main():
     sys.path.insert(0, sys.argv[1])
     cases = [(int(d), variant) for d, variant in (case.split(":") for case in sys.argv[3:])]
-    lines = [f"CoLiDE, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}, numpy {np.__version__}; CPU seconds of one thread, one run each", ""]
+    lines = [f"CoLiDE, {os.cpu_count()} cores ({processor()}), {time.strftime('%Y-%m-%d')}, numpy {np.__version__}; CPU seconds of one thread, one run each", ""]
     for d, variant in cases or CASES:
         with tempfile.TemporaryDirectory() as folder:
             mine, rows, edges = ours(d, variant, folder)

@@ -97,6 +97,10 @@ impl Problem {
         Point { weights: vec![0.0; self.order * self.order], scales }
     }
 
+    pub(super) fn largest_variance(&self) -> f64 {
+        self.covariance.iter().step_by(self.order + 1).fold(0.0, |largest, variance| variance.max(largest))
+    }
+
     /// Walks the path. `watch` is told the share of the path that is behind, and may end the run.
     pub(super) fn fit(&self, schedule: &Schedule, watch: &dyn Fn(f64) -> Result<()>) -> Result<Fit> {
         let mut point = self.start();

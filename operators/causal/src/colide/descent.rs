@@ -6,7 +6,7 @@
 //! -mu (C A)_ij / sigma_j + mu lambda sign(W_ij) + 2 W_ij M_ji
 //! ```
 //!
-//! Early in a stage all of it is computed at each step, in double precision. Later C A is still that of each step, but
+//! Early in a stage, and with columns of huge variance, all of it is computed at each step, in double precision. Later C A is still that of each step, but
 //! its change is computed in single precision; M and sigma change slowly along the path, so they are computed every
 //! [`PERIOD`] steps and continued in a straight line between; see [`super::glide`].
 
@@ -37,6 +37,10 @@ const SETTLING_FIRST: u32 = 1000;
 
 /// The same of a later stage, which begins near its end.
 const SETTLING: u32 = 200;
+
+/// The largest variance with which stages settle: squares of a gradient a hundred million times as steep as the column's
+/// deviation still fit single precision.
+const LARGEST_VARIANCE: f64 = 1e14;
 
 /// Steps along an inverse that is continued. Adam averages over 1 / (1 - beta_1) = 100 steps, so the path hardly
 /// bends in 8.
@@ -104,7 +108,11 @@ impl<'a> Descent<'a> {
         self.first_moment.fill(0.0);
         self.second_moment.fill(0.0);
         self.multiply(&point.weights);
-        let settling = if stage.mu < 1.0 { SETTLING } else { SETTLING_FIRST };
+        let settling = match stage.mu {
+            _ if self.problem.largest_variance() > LARGEST_VARIANCE => limit,
+            mu if mu < 1.0 => SETTLING,
+            _ => SETTLING_FIRST,
+        };
         let (mut n_steps, mut previous) = (0, 1e16);
         while n_steps < limit {
             watch(f64::from(n_steps) / f64::from(limit))?;

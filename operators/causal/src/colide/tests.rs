@@ -214,6 +214,19 @@ fn standardised_rows_do_not_depend_on_units() {
 }
 
 #[test]
+fn columns_too_large_for_single_precision_keep_to_double() {
+    let whole = rows();
+    let scaled = RecordBatch::try_from_iter((0..5).map(|index| {
+        let values = doubles(&whole, &format!("x{index}")).into_iter().map(|value| value * 2.0_f64.powi(80));
+        (format!("x{index}"), Arc::new(Float64Array::from_iter_values(values)) as ArrayRef)
+    }))
+    .unwrap();
+    // no penalty of cycles holds against such a score, so there is little to learn; but all numbers are numbers
+    let report = run(&Factory, &ev(&[("max_steps", Literal::Integer(1500))]), &[scaled], 1).unwrap().report;
+    assert!((0..5).all(|index| report["noise_scales"][format!("x{index}")].as_f64().is_some()));
+}
+
+#[test]
 fn both_variants_are_told_if_asked() {
     let pairs = ev(&[("compare_variants", Literal::Boolean(true))]);
     let report = run(&Factory, &pairs, &[rows()], 1).unwrap().report;
