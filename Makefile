@@ -3,7 +3,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/causeway/target
 SETUP = infra/packaging/setup.sh
 
-.PHONY: demo test test-faults lint docs bench s3 study-grn
+.PHONY: demo test test-faults lint docs bench s3 study-grn study-iv
 
 demo:
 	@$(SETUP) build
@@ -43,3 +43,8 @@ bench:
 study-grn:
 	@$(SETUP) build
 	@cargo run --quiet --release -p causeway-causal --example study_grn -- tests/data/causal/curated
+
+# Prints bias and coverage of iv_ate on simulated studies, as kept in tests/bench/results/study_iv.md, and fails if a bar is not kept.
+study-iv:
+	@$(SETUP) build
+	@cargo run --quiet --release -p causeway-causal --example study_iv

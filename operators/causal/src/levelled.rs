@@ -23,8 +23,8 @@ use crate::independence::{
     Independence, MIN_ROWS, Part, RcitParams, Residual, Sorted, covariance, rcit_of_scores, residuals,
 };
 
-/// Doubles a thread needs for each cell: scores, a basis and residuals.
-const DOUBLES_A_CELL: usize = 128;
+/// Doubles a thread needs for each cell: scores and residuals of up to 64 genes, and a basis with the scores beside it.
+const DOUBLES_A_CELL: usize = 256;
 
 /// Tests asked in one round: some seconds at most, so that progress is seen.
 const ROUND_TESTS: usize = 1 << 12;

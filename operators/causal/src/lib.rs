@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`grn_dropout`] | which genes depend on each other whatever else is held fixed, when many values are lost to dropout |
 //! | [`grn_tests`] | by which tests a network came about |
-//! | [`iv_late`] | what a treatment does to those whom an instrument moves, with learners for everything else |
 //! | [`grn_validate`] | whether dropout depends on the gene's own value alone, as the method assumes |
 //! | [`iv_regression`] | what a treatment does to an outcome, by instruments that move it from outside |
 //! | [`iv_diagnostics`] | whether the instruments are strong, agree and are needed |
 //! | [`iv_sensitivity`] | how far the effect stands if the instruments act on the outcome by themselves |
+//! | [`iv_late`] | what a treatment does to those whom an instrument moves, with learners for everything else |
+//! | [`iv_ate`] | what a treatment does on average, by an instrument that may act on the outcome itself |
+//! | [`iv_selection`] | how much the answer of iv_ate depends on the learners |
 //! | [`simulate_iv`] | what a study with a known effect and an invalid instrument looks like |
 //!
 //! ```text
@@ -49,10 +51,12 @@ pub mod colide_stages;
 pub mod compare_graphs;
 pub mod independence;
 mod iv;
+pub mod iv_ate;
 pub mod iv_diagnostics;
 pub mod iv_late;
 pub mod iv_late_nuisances;
 pub mod iv_regression;
+pub mod iv_selection;
 pub mod iv_sensitivity;
 mod levelled;
 mod linear_iv;
@@ -76,6 +80,8 @@ pub const OPERATORS: &[&dyn OperatorFactory] = &[
     &simulate_sem_edges::Factory,
     &simulate_dropout::Factory,
     &simulate_iv::Factory,
+    &iv_ate::Factory,
+    &iv_selection::Factory,
     &compare_graphs::Factory,
     &iv_regression::Factory,
     &iv_diagnostics::Factory,

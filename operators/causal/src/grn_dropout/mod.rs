@@ -29,7 +29,7 @@
 //! one pass over its cells for the genes next to it. `'gcm'` ranks each gene once, and fits a regression on S once for all tests
 //! given S in the same cells: all of them with `'cond'`, with `'all'` those of genes without zeros; at 10 000 cells
 //! and half of the values lost, 100 genes take about 2 processor seconds and 1000 genes 90. Memory: two copies of the n p
-//! values, a few p^2, and for `'gcm'` and `'rcit'` two copies more and 128 n for each thread.
+//! values, a few p^2, and for `'gcm'` and `'rcit'` two copies more and 256 n for each thread.
 //!
 //! # Errors
 //! `Data` for nulls, NaN, infinities, negative values, a gene named twice, fewer than two genes, a
