@@ -16,19 +16,12 @@ cargo build --release -p causeway-survival --example time_kaplan_meier
 "$python" tests/bench/survival_vs_lifelines.py "$results/survival_vs_lifelines.txt"
 cargo build --release -p causeway-causal --example time_grn
 "$python" tests/bench/grn_vs_causal_learn.py "$results/grn_vs_causal_learn.txt"
-<<<<<<< HEAD
-=======
-"$python" tests/bench/iv_vs_linearmodels.py "$results/iv_regression.txt"
->>>>>>> iv-linear
 if [ -n "${COLIDE_PUBLIC_CODE:-}" ]; then # a folder with model.py of github.com/SAMiatto/colide
   "$target/bench-venv/bin/pip" install --quiet scipy tqdm
   cargo build --release -p causeway-causal --example time_colide
   "$python" tests/bench/colide_vs_public.py "$COLIDE_PUBLIC_CODE" "$results/colide.txt"
 fi
-<<<<<<< HEAD
 "$python" tests/bench/iv_vs_linearmodels.py "$results/iv_regression.txt"
-=======
->>>>>>> iv-linear
 cargo bench -p causeway --bench front_door -- "$results/front_door.txt"
 cargo bench -p causeway-survival
 cargo bench -p causeway-audit
