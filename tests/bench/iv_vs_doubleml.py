@@ -56,7 +56,7 @@ def processor():
 def main():
     lines = [f"Interactive IV, 10 covariates, 5 folds, {time.strftime('%Y-%m-%d')}, {processor()}, {os.cpu_count()} cores",
              f"DoubleML {doubleml.__version__}, scikit-learn {sklearn.__version__}, numpy {numpy.__version__}",
-             "CPU seconds of one thread, of the estimate alone; median of the runs in brackets", ""]
+             f"CPU seconds of one thread, of the estimate alone; median of the runs in brackets; load average {os.getloadavg()[0]:.1f}", ""]
     for kind, n, n_runs in CASES:
         with tempfile.NamedTemporaryFile(suffix=".csv") as file:
             example(kind, n, 1, file.name)

@@ -64,6 +64,8 @@ pub(crate) struct CrossFit<'a> {
     pub(crate) names: &'a [String],
     pub(crate) folds: &'a Folds,
     pub(crate) seed: u64,
+    /// True for the first of several divisions: the others use its memory again.
+    pub(crate) is_first: bool,
 }
 
 impl CrossFit<'_> {
@@ -72,10 +74,12 @@ impl CrossFit<'_> {
     /// Fits run side by side; the result does not depend on how many do.
     pub(crate) fn predict(&self, nuisances: &[Nuisance<'_>], context: &RunContext) -> Result<Vec<Vec<f64>>> {
         let (n_folds, n_rows) = (self.folds.n(), self.features.n_rows());
-        context.grow_memory(self.bytes(nuisances.len(), context.pool().current_num_threads()))?;
         let flag = context.cancel_flag();
         let cancelled = || flag.is_cancelled();
         let groups = groups(nuisances);
+        if self.is_first {
+            context.grow_memory(self.bytes(nuisances, &groups, context.pool().current_num_threads()))?;
+        }
         let spare = Mutex::new(Vec::new());
         let fit = |task: usize| {
             let (group, fold) = (&groups[task / n_folds], task % n_folds);
@@ -95,10 +99,18 @@ impl CrossFit<'_> {
         Ok(out)
     }
 
-    /// Returns an upper bound of the memory of the fits that run at once.
-    fn bytes(&self, n_nuisances: usize, n_threads: usize) -> usize {
-        let row = (2 * self.features.n_columns() + 8) * size_of::<f64>();
-        self.features.n_rows() * (row * n_threads + 2 * n_nuisances * size_of::<f64>())
+    /// Returns an upper estimate of the memory of the fits that run at once, and of all predictions.
+    fn bytes(&self, nuisances: &[Nuisance<'_>], groups: &[Vec<usize>], n_threads: usize) -> usize {
+        let (n_rows, n_columns) = (self.features.n_rows(), self.features.n_columns());
+        let models = |group: &Vec<usize>| {
+            group.iter().fold(0_usize, |sum, nuisance| {
+                sum.saturating_add(nuisances[*nuisance].learner.bytes(n_rows, n_columns))
+            })
+        };
+        let rows = n_rows * (n_columns + 4) * size_of::<f64>();
+        let task = groups.iter().map(models).max().unwrap_or(0).saturating_add(rows);
+        let n_tasks = n_threads.min(groups.len() * self.folds.n());
+        task.saturating_mul(n_tasks).saturating_add(2 * n_rows * nuisances.len() * size_of::<f64>())
     }
 
     /// Fits functions to the same rows and predicts a fold.

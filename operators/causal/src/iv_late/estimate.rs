@@ -4,7 +4,8 @@ use causeway_core::{OperatorError, Result, RunContext};
 use causeway_numerics::learn::{Features, LearnError};
 
 use super::algorithm::{
-    Estimate, Interactive, Scores, average, clip, interactive_scores, median_of, products, ratio, residuals,
+    ConfidenceSet, Estimate, Interactive, Scores, average, clip, interactive_scores, median_of, products, ratio,
+    residuals, weak_robust_set,
 };
 use super::params::{IvLate, Model};
 use crate::iv::crossfit::{Arm, CrossFit, FitQuality, Nuisance};
@@ -32,7 +33,8 @@ pub(crate) struct Division {
     pub(super) effect: Estimate,
     pub(super) first_stage: Estimate,
     pub(super) reduced_form: Estimate,
-    pub(super) scores: Scores,
+    /// The effects that the test of Anderson and Rubin does not reject.
+    pub(super) set: ConfidenceSet,
     pub(crate) fingerprint: String,
     pub(super) n_folds: usize,
     /// Share of the rows whose probability of the instrument was clipped.
@@ -61,11 +63,11 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// Returns the scores of the division whose effect is the median, or the next below.
-    pub(super) fn middle_scores(&self) -> &Scores {
+    /// Returns the set of the division whose effect is the median, or the next below.
+    pub(super) fn middle_set(&self) -> ConfidenceSet {
         let mut order: Vec<&Division> = self.divisions.iter().collect();
         order.sort_by(|a, b| a.effect.value.total_cmp(&b.effect.value));
-        &order[(order.len() - 1) / 2].scores
+        order.get((order.len().max(1) - 1) / 2).map_or(ConfidenceSet::Line, |division| division.set)
     }
 }
 
@@ -139,6 +141,7 @@ pub(super) fn estimate(
             names: &sample.names[3..],
             folds: &folds,
             seed: mix(seed ^ mix(u64::from(repetition).wrapping_add(1 << 32))),
+            is_first: repetition == 0,
         };
         let division = match params.model {
             Model::Interactive => interactive(params, sample, &cross_fit, context)?,
@@ -211,7 +214,7 @@ fn interactive(params: &IvLate, sample: &Sample, cross_fit: &CrossFit<'_>, conte
         effect: ratio(&scores.outcome, &scores.treatment),
         first_stage: average(&scores.treatment),
         reduced_form: average(&scores.outcome),
-        scores,
+        set: weak_robust_set(&scores, params.confidence),
         fingerprint: cross_fit.folds.fingerprint(&sample.rows),
         n_folds: cross_fit.folds.n(),
         share_clipped: n_clipped as f64 / sample.rows.n() as f64,
@@ -245,7 +248,7 @@ fn partially_linear(
         effect: ratio(&scores.outcome, &scores.treatment),
         first_stage: ratio(&scores.treatment, &squares),
         reduced_form: ratio(&scores.outcome, &squares),
-        scores,
+        set: weak_robust_set(&scores, params.confidence),
         fingerprint: cross_fit.folds.fingerprint(&sample.rows),
         n_folds: cross_fit.folds.n(),
         share_clipped: 0.0,

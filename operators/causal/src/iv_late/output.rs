@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use causeway_core::{Output, Report, Result};
 use serde_json::{Value, json};
 
-use super::algorithm::{ConfidenceSet, Estimate, weak_robust_set};
+use super::algorithm::{ConfidenceSet, Estimate};
 use super::estimate::{Found, NuisanceQuality, Sample};
 use super::params::{IvLate, Model};
 
@@ -38,7 +38,7 @@ pub(super) fn assemble(schema: SchemaRef, params: &IvLate, sample: &Sample, foun
         Row { note: warnings(params, sample, found), ..Row::of(term, found.effect, params.confidence) },
         first_stage,
         Row::of("reduced_form", found.reduced_form, params.confidence),
-        Row::of_set(weak_robust_set(found.middle_scores(), params.confidence), found.reduced_form),
+        Row::of_set(found.middle_set(), found.reduced_form),
     ];
     let numbers = |part: fn(&Row) -> Option<f64>| Arc::new(rows.iter().map(part).collect::<Float64Array>());
     let note = |row: &Row| (!row.note.is_empty()).then(|| row.note.join("; "));

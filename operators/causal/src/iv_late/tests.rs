@@ -449,3 +449,27 @@ fn a_cancelled_run_ends() {
     let found = run_relations(&Factory, &options(&[("learner", text("forest"))]), vec![relation], &mut context);
     assert!(matches!(found, Err(OperatorError::Cancelled)));
 }
+
+#[test]
+fn memory_is_charged_once_for_all_repeats_and_grows_with_the_trees() {
+    struct Charged(std::sync::atomic::AtomicUsize);
+    impl causeway_core::MemoryBudget for Charged {
+        fn grow(&self, bytes: usize) -> Result<(), String> {
+            self.0.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+            Ok(())
+        }
+    }
+    let charged = |more: &[(&'static str, Literal)]| {
+        let budget = Arc::new(Charged(0.into()));
+        let mut context = RunContext::for_test(1).unwrap().with_memory(Arc::clone(&budget) as _);
+        let rows = simulated(300);
+        let relation = Relation::from_batches(rows.schema(), vec![rows]);
+        run_relations(&Factory, &options(more), vec![relation], &mut context).unwrap();
+        budget.0.load(std::sync::atomic::Ordering::Relaxed)
+    };
+    let once = charged(&[]);
+    assert!(once > 300 * 5 * 8, "{once}");
+    assert_eq!(charged(&[("repeats", Literal::Integer(3))]), once);
+    let forest = |n| charged(&[("learner", text("forest")), ("trees", Literal::Integer(n))]);
+    assert!(forest(100) > forest(10) + 90 * 30 * 24);
+}

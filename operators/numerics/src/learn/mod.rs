@@ -60,6 +60,13 @@ pub trait Learner: Debug + Send + Sync {
     /// # Errors
     /// Any [`LearnError`]; its columns are numbered as those of `features`.
     fn fit(&self, features: &Features, outcomes: &[f64], training: &Training<'_>) -> Result<Box<dyn Model>>;
+
+    /// Returns an upper estimate of the bytes that a fit and its model take besides the features.
+    fn bytes(&self, n_rows: usize, n_columns: usize) -> usize {
+        // a copy of the columns, a few numbers a row, products of columns
+        let numbers = n_rows.saturating_mul(n_columns + 4).saturating_add(n_columns * (n_columns + 1024));
+        numbers.saturating_mul(size_of::<f64>())
+    }
 }
 
 /// What was learned.

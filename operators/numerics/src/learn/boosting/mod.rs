@@ -5,7 +5,7 @@ mod tests;
 
 use super::kernels::to_probabilities;
 use super::random::Random;
-use super::tree::{Binned, Grower, Limits, Row, Tree, predict_sum};
+use super::tree::{self, Binned, Grower, Limits, Row, Tree, predict_sum};
 use super::{Features, LearnError, Learner, Loss, Model, Result, Training, check_classes, check_outcomes, to_float};
 
 /// Gradient boosting (Friedman 2001): a sum of small trees, each fitted to what the sum before it leaves over.
@@ -31,6 +31,10 @@ impl Boosting {
     /// Returns 100 trees of depth 3 with leaves of 10 rows at least, of each of which a tenth is added.
     pub fn new(loss: Loss) -> Self {
         Self { loss, n_rounds: 100, learning_rate: 0.1, depth: 3, min_leaf: 10 }
+    }
+
+    fn limits(&self, n_columns: usize) -> Limits {
+        Limits { depth: self.depth, min_leaf: self.min_leaf, n_columns, ridge: 1.0 }
     }
 
     /// Sets the rows to what the sum leaves over; `buffer` is room for a number a row.
@@ -74,8 +78,7 @@ impl Learner for Boosting {
             return Err(LearnError::NotFinite);
         }
         let binned = Binned::new(features, training)?;
-        let limits = Limits { depth: self.depth, min_leaf: self.min_leaf, n_columns: features.n_columns(), ridge: 1.0 };
-        let mut grower = Grower::new(&binned, limits);
+        let mut grower = Grower::new(&binned, self.limits(features.n_columns()));
         let mut random = Random::new(training.seed, 0);
         let mut fitted = vec![start; outcomes.len()];
         let (mut rows, mut buffer) = (Vec::with_capacity(outcomes.len()), Vec::new());
@@ -88,6 +91,10 @@ impl Learner for Boosting {
             }));
         }
         Ok(Box::new(Boosted { trees, start, learning_rate: self.learning_rate, loss: self.loss }))
+    }
+
+    fn bytes(&self, n_rows: usize, n_columns: usize) -> usize {
+        tree::bytes(self.n_rounds, self.limits(n_columns), n_rows, n_columns)
     }
 }
 

@@ -4,7 +4,7 @@
 mod tests;
 
 use super::random::{Random, bootstrap};
-use super::tree::{Binned, Grower, Limits, Row, Tree, predict_sum};
+use super::tree::{self, Binned, Grower, Limits, Row, Tree, predict_sum};
 use super::{Features, LearnError, Learner, Model, Result, Training, check_outcomes, to_float};
 
 /// The columns that a forest tries for a division.
@@ -52,6 +52,12 @@ impl ColumnShare {
     }
 }
 
+impl Forest {
+    fn limits(&self, n_columns: usize) -> Limits {
+        Limits { depth: self.depth, min_leaf: self.min_leaf, n_columns: self.columns.of(n_columns), ridge: 0.0 }
+    }
+}
+
 impl Learner for Forest {
     fn name(&self) -> &'static str {
         "forest"
@@ -66,13 +72,7 @@ impl Learner for Forest {
         let binned = Binned::new(features, training)?;
         // rounding costs least when the outcomes lie around 0
         let centre = outcomes.iter().sum::<f64>() / to_float(outcomes.len());
-        let limits = Limits {
-            depth: self.depth,
-            min_leaf: self.min_leaf,
-            n_columns: self.columns.of(features.n_columns()),
-            ridge: 0.0,
-        };
-        let mut grower = Grower::new(&binned, limits);
+        let mut grower = Grower::new(&binned, self.limits(features.n_columns()));
         let (mut counts, mut rows) = (Vec::new(), Vec::with_capacity(outcomes.len()));
         let mut trees = Vec::with_capacity(self.n_trees as usize);
         for tree in 0..self.n_trees {
@@ -91,6 +91,10 @@ impl Learner for Forest {
             return Err(LearnError::NotFinite);
         }
         Ok(Box::new(Trees { trees, centre }))
+    }
+
+    fn bytes(&self, n_rows: usize, n_columns: usize) -> usize {
+        tree::bytes(self.n_trees, self.limits(n_columns), n_rows, n_columns)
     }
 }
 

@@ -52,3 +52,12 @@ fn without_columns_or_spread_the_mean_is_learned() {
     let error = Forest::default().fit(&empty, &[], &Training::seeded(0)).unwrap_err();
     assert_eq!(error, LearnError::FewRows { n_rows: 0, needed: 1 });
 }
+
+#[test]
+fn the_memory_of_deep_trees_is_bounded_by_the_rows_and_of_flat_ones_by_their_depth() {
+    let deep = Forest { n_trees: 1000, depth: 30, min_leaf: 1, columns: ColumnShare::All };
+    let flat = Forest { depth: 2, ..deep };
+    assert!(deep.bytes(100_000, 10) > 1000 * 100_000 * 2 * 16);
+    assert!(flat.bytes(100_000, 10) < 100_000 * 100 + 1000 * 8 * 32);
+    assert!(Forest { n_trees: u32::MAX, ..deep }.bytes(usize::MAX / 8, 10) > usize::MAX / 2);
+}

@@ -31,3 +31,10 @@ pub(super) struct Tree {
     nodes: Vec<Node>,
     depth: u32,
 }
+
+/// Returns an upper estimate of the bytes of growing trees and of keeping them.
+pub(super) fn bytes(n_trees: u32, limits: Limits, n_rows: usize, n_columns: usize) -> usize {
+    let n_leaves = (n_rows / limits.min_leaf.max(1)).clamp(1, 1 << limits.depth.min(40));
+    let trees = (n_trees as usize).saturating_mul(2 * n_leaves * size_of::<Node>());
+    trees.saturating_add(n_rows.saturating_mul(n_columns + 4 * size_of::<Row>()))
+}
