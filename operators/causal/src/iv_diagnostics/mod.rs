@@ -103,7 +103,8 @@ data in the tests Sargan rejects with p = 0.001 where J has p = 0.26.
 
 `wu_hausman`: F of the first-stage residuals in the least squares of Y on X and D: do least squares and instruments differ.
 
-Missing values, `cluster` and `absorb` as in `iv_regression`. A test that cannot be computed has null and a note.",
+Missing values, `cluster` and `absorb` as in `iv_regression`; with `absorb` the weight of J has no scores of the levels.
+A test that cannot be computed has null and a note.",
     inputs: &[ROWS],
     parameters: &[ROBUST, SMALL_SAMPLE, CONFIDENCE, MISSING],
     output: &[

@@ -120,7 +120,8 @@ instruments are weak (first-stage F below about 10; for one instrument and exact
 Anderson-Rubin set of `iv_diagnostics` does not.
 
 `absorb` takes off an effect for each level of each of its columns: all columns are regressed on the indicators of the
-levels, so that coefficients and standard errors are those of the regression with indicators; there is no constant then. n - k counts the
+levels, so that coefficients and standard errors are those of the regression with indicators (but for `'gmm'`, whose weight has no
+scores of the indicators); there is no constant then. n - k counts the
 effects: exactly for one or two columns, for more an upper bound. Within each level means are below 1e-10 standard deviations.
 
 Rows with a null, NaN or infinity in a column used are refused with their number in each column, or left out with `missing =>
