@@ -437,3 +437,18 @@ fn the_contrast_is_about_zero_if_the_instrument_is_valid() {
     assert!(contrast(0).abs() < 3.0, "{}", contrast(0));
     assert!(contrast(1) < -10.0, "{}", contrast(1));
 }
+
+#[test]
+fn a_cancelled_run_ends() {
+    for estimator in ["mr", "dml", "selective"] {
+        let cancel = Cancel::default();
+        let flag = cancel.clone();
+        // after the rows are read
+        let progress = Arc::new(move |_: f64| flag.cancel());
+        let mut context = RunContext::for_test(2).unwrap().with_cancel(cancel).with_progress(progress);
+        let relation = Relation::from_batches(rows().schema(), vec![rows()]);
+        let options = options(&[("estimator", text(estimator)), ("repeats", Literal::Integer(3))]);
+        let error = run_relations(&Factory, &options, vec![relation], &mut context).unwrap_err();
+        assert_eq!(error.to_string(), "cancelled", "{estimator}");
+    }
+}
