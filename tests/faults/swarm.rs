@@ -60,7 +60,8 @@ fn schedulers_and_workers_that_are_killed_at_random_do_each_of_many_jobs_once() 
     let mut random = random();
     let start = |number: usize| match number < SCHEDULERS {
         true => Doomed::run(&lake, lake.command(&["scheduler"]), ""),
-        false => Doomed::start(&lake, "", &["--slots", "2"]),
+        // Each rests with its first job, so that kills find some with a job in hand.
+        false => Doomed::start(&lake, "running=delay(1500)", &["--slots", "2"]),
     };
     let mut processes: Vec<Doomed> = (0..SCHEDULERS + WORKERS).map(start).collect();
     let open = "SELECT (SELECT count(*) FROM system.jobs WHERE state IN ('queued', 'running')) \
@@ -68,7 +69,7 @@ fn schedulers_and_workers_that_are_killed_at_random_do_each_of_many_jobs_once() 
     let mut n_kills = 0;
     while number(&lake, open) > 0 {
         std::thread::sleep(Duration::from_millis(random.random_range(200..1000)));
-        let victim = n_kills % processes.len();
+        let victim = (SCHEDULERS + n_kills) % processes.len();
         assert!(!processes[victim].has_ended(), "one ended by itself: {}", processes[victim].said());
         processes[victim].signal("KILL");
         processes[victim] = start(victim);
