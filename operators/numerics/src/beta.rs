@@ -100,7 +100,8 @@ fn beta_ratio(a: f64, b: f64, x: f64, y: f64) -> f64 {
         return 1.0;
     }
     let factor = density_times_xy(a, b, x, y);
-    if x < (a + 1.0) / (a + b + 2.0) { factor * fraction(a, b, x) / a } else { 1.0 - factor * fraction(b, a, y) / b }
+    let beyond = if a > b { (a + b) * y - b } else { a - (a + b) * x };
+    if beyond >= 0.0 { factor * fraction(a, b, x, y, beyond) } else { 1.0 - factor * fraction(b, a, y, x, -beyond) }
 }
 
 /// Returns x^a y^b / B(a, b).
@@ -132,30 +133,31 @@ fn stirling_remainder(z: f64) -> f64 {
     terms.iter().rev().fold(0.0, |sum, term| sum * square + term) / z
 }
 
-/// The continued fraction, by Lentz's method.
-fn fraction(a: f64, b: f64, x: f64) -> f64 {
-    const TINY: f64 = 1e-300;
+/// The continued fraction, every second convergent of it: none of its terms is a difference of large numbers, however
+/// large `a` is. `beyond` is a - (a + b) x >= 0.
+fn fraction(a: f64, b: f64, x: f64, y: f64, beyond: f64) -> f64 {
     const MAX_TERMS: u32 = 1_000_000;
-    let guard = |value: f64| if value.abs() < TINY { TINY } else { value };
-    let mut c = 1.0;
-    let mut d = 1.0 / guard(1.0 - (a + b) * x / (a + 1.0));
-    let mut value = d;
+    let (first, ratio) = (1.0 + 1.0 / a, b / a);
+    // Two numerators and two denominators; the newest denominator is kept at 1.
+    let (mut numerators, mut denominators) = ((0.0, first / (1.0 + beyond)), (first / (1.0 + beyond), 1.0));
+    let mut part = 1.0;
     for index in 1..MAX_TERMS {
-        let m = f64::from(index);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        d = 1.0 / guard(1.0 + even * d);
-        c = guard(1.0 + even / c);
-        value *= d * c;
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        d = 1.0 / guard(1.0 + odd * d);
-        c = guard(1.0 + odd / c);
-        let change = d * c;
-        value *= change;
-        if (change - 1.0).abs() < f64::EPSILON {
-            break;
+        let n = f64::from(index);
+        let (share, size) = (n / a, a + 2.0 * n - 1.0);
+        let product = n * (b - n) * x;
+        let scale = a / size;
+        let alpha = part * (part + ratio) * scale * scale * product * x;
+        let beta = n + product / size + (1.0 + share) / (first + 2.0 * share) * (1.0 + beyond + n * (1.0 + y));
+        part = 1.0 + share;
+        let numerator = alpha * numerators.0 + beta * numerators.1;
+        let denominator = alpha * denominators.0 + beta * denominators.1;
+        let value = numerator / denominator;
+        if (value - numerators.1).abs() <= f64::EPSILON * value {
+            return value;
         }
+        (numerators, denominators) = ((numerators.1 / denominator, value), (1.0 / denominator, 1.0));
     }
-    value
+    numerators.1
 }
 
 #[cfg(test)]
