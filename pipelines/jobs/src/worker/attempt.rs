@@ -116,7 +116,10 @@ fn ending(done: Done, why: Option<Stop>, job: &Job) -> Ending {
             let limit_ms = job.spec.timeout_ms.unwrap_or_default();
             Fault::new(ErrorClass::Timeout, &JobsError::TimedOut { limit_ms })
         }
-        Some(Stop::LeaseLost) | None => fault,
+        // The work was stopped because the lease could not be renewed in time. If it holds after all, that is no
+        // fault of the job.
+        Some(Stop::LeaseLost) => return Ending::Released { wait_ms: milliseconds(backoff::IN_USE) },
+        None => fault,
     };
     let retry_after_ms = milliseconds(backoff::after(job.n_failures + 1));
     Ending::Failed { class: fault.class, code: fault.code, error: fault.error, retry_after_ms }
@@ -210,6 +213,7 @@ mod tests {
         assert_eq!(code(failed(Some(Stop::TimedOut))), (ErrorClass::Timeout, "CW0611".to_owned()));
         assert_eq!(code(failed(None)), (ErrorClass::Transient, "CW0405".to_owned()));
         assert_eq!(ending(Done::InUse, None, &job()), Ending::Released { wait_ms: 2000 });
+        assert_eq!(failed(Some(Stop::LeaseLost)), Ending::Released { wait_ms: 2000 }, "no fault of the job");
     }
 
     #[tokio::test]
