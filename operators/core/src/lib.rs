@@ -16,6 +16,7 @@
 //! `causeway-survival` for a family of operators.
 
 mod context;
+mod cost;
 mod describe;
 mod error;
 mod lineage;
@@ -28,6 +29,7 @@ mod spec;
 mod tests;
 
 pub use context::{Cancel, MemoryBudget, NoiseSource, Progress, RunContext, Scratch, ScratchFile, Seed, Unlimited};
+pub use cost::{Adjacency, PrivacyCost};
 pub use describe::{describe_json, describe_markdown, describe_text};
 pub use error::{OperatorError, Result, nearest};
 pub use lineage::{ColumnOrigin, Transformation};

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use crate::{ColumnOrigin, Literals, OperatorError, Relation, Result, Roles, RunContext, Spec};
+use crate::{ColumnOrigin, Literals, OperatorError, PrivacyCost, Relation, Result, Roles, RunContext, Spec};
 
 /// Describes an operator and turns checked options into something that can run.
 pub trait OperatorFactory: Sync + Send {
@@ -38,6 +38,11 @@ pub trait Operator: Send + Sync + Debug {
     /// As [`Roles::output_schema`].
     fn output_schema(&self) -> Result<SchemaRef> {
         self.roles().output_schema()
+    }
+
+    /// Returns what a release costs the people in the input; none if the operator gives no privacy.
+    fn privacy_cost(&self) -> Option<PrivacyCost> {
+        None
     }
 
     /// Returns the origins of each output column.
