@@ -463,7 +463,7 @@ impl<B: Backend> Watch for SqlCatalog<B> {
     }
 
     async fn raise_late_alerts(&self, limit: i64) -> Result<u64> {
-        if !read_one!(self, |connection| watch::alerts::is_late(connection))? {
+        if !read_one!(self, |connection| watch::alerts::is_look_due(connection))? {
             return Ok(0);
         }
         hold!(self, |connection| watch::alerts::raise_late(connection, limit))

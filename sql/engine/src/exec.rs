@@ -105,10 +105,11 @@ impl OperatorExec {
 
     fn used(&self, output: &Output) -> OperatorUse {
         let spec = self.factory.spec();
+        let options = Literals::clone(&self.literals).or(self.operator.roles().as_options());
         OperatorUse {
             operator: spec.name.to_owned(),
             version: i64::from(spec.version),
-            options: serde_json::to_value(self.literals.as_ref()).unwrap_or_default(),
+            options: serde_json::to_value(options).unwrap_or_default(),
             report: serde_json::to_value(&output.report).unwrap_or_default(),
         }
     }

@@ -406,7 +406,7 @@ const RELATIONS: &[RelationDoc] = &[
             column("step", Kind::Text, "the step"),
             column("operator", Kind::Text, "the operator"),
             column("version", Kind::Integer, "its version then"),
-            column("options", Kind::Text, "its options as JSON, defaults included"),
+            column("options", Kind::Text, "its options as JSON, defaults and the columns of its roles included"),
             column("report", Kind::Text, "what it reported about the run, as JSON"),
         ],
     },

@@ -201,6 +201,7 @@ macro_rules! catalog_contract {
                 files_are_kept_with_their_trigger,
                 a_trigger_that_stays_goes_on_from_where_it_was,
                 late_jobs_are_found,
+                late_jobs_are_told_by_the_bounds_of_now,
                 figures_tell_of_schedules,
                 a_backfill_goes_through_its_range_a_few_at_a_time,
                 a_backfill_passes_over_what_has_a_good_job,
