@@ -92,6 +92,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../../migrations/0011_progress.postgres.sql"),
         },
     },
+    Migration {
+        name: "budget",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0012_budget.sqlite.sql"),
+            postgres: include_str!("../../migrations/0012_budget.postgres.sql"),
+        },
+    },
 ];
 
 const RECORD: Sql = Sql {
