@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use causeway_audit::{Digest, Problem};
-use causeway_model::{Amount, CatalogError, Charge};
+use causeway_model::{Amount, CatalogError, Charge, TableName};
 
 use super::accounts::{self, Account, EVERYBODY};
 use super::chain::{self, Link};
@@ -18,6 +18,8 @@ const CHUNK: i64 = 1_000;
 const RESULTS: i64 = 16;
 
 const AFTER: Sql = select_charge!("WHERE c.id > $1 ORDER BY c.id LIMIT $2");
+
+type ByName<'a> = BTreeMap<&'a TableName, &'a Account>;
 
 /// What the charges say is spent: by account and scope.
 type Spent = BTreeMap<(i64, String), Amount>;
@@ -40,10 +42,13 @@ pub(crate) async fn fault(connection: &mut Connection) -> Result<Option<Problem>
 
 async fn recompute(connection: &mut Connection) -> Result<Option<Problem>> {
     let accounts = accounts::all(connection).await?;
+    let by_name: ByName<'_> = accounts.iter().map(|account| (&account.ledger.dataset, account)).collect();
     let mut spent = Spent::new();
     let mut previous = (0, chain::start());
+    // One below 1 was put there by hand.
+    let mut after = i64::MIN;
     loop {
-        let rows = connection.query(AFTER).bind(previous.0).bind(CHUNK).fetch_all().await?;
+        let rows = connection.query(AFTER).bind(after).bind(CHUNK).fetch_all().await?;
         if rows.is_empty() {
             break;
         }
@@ -55,8 +60,9 @@ async fn recompute(connection: &mut Connection) -> Result<Option<Problem>> {
             {
                 return Ok(Some(Problem::ChargeChanged { charge: charge.id.0 }));
             }
-            add(&mut spent, &accounts, &charge);
+            add(&mut spent, &by_name, &charge);
             previous = (charge.id.0, charge.hash);
+            after = previous.0;
         }
     }
     if let Some(problem) = differing(&accounts, &spent) {
@@ -66,9 +72,8 @@ async fn recompute(connection: &mut Connection) -> Result<Option<Problem>> {
 }
 
 /// Adds a charge to what is spent of its accounts.
-fn add(spent: &mut Spent, accounts: &[Account], charge: &Charge) {
-    let on = accounts.iter().filter(|account| charge.datasets.contains(&account.ledger.dataset));
-    for Account { id, ledger } in on {
+fn add(spent: &mut Spent, accounts: &ByName<'_>, charge: &Charge) {
+    for Account { id, ledger } in charge.datasets.iter().filter_map(|name| accounts.get(name)) {
         let capped = ledger.policy.iter().flat_map(|policy| policy.role_caps.keys());
         let roles = capped.filter(|role| charge.spec.roles.contains(*role)).map(String::as_str);
         for scope in std::iter::once(EVERYBODY).chain(roles) {
