@@ -21,9 +21,17 @@
 //!
 //! Where to look next: [`noise`] for the samplers and their claims.
 
+pub mod accounting;
+mod aggregate;
+pub mod dp_count;
+pub mod dp_histogram;
+pub mod dp_mean;
+pub mod dp_quantile;
+pub mod dp_sum;
 pub mod noise;
 
 use causeway_core::OperatorFactory;
 
 /// Every operator of this family, in the order the docs list them.
-pub const OPERATORS: &[&dyn OperatorFactory] = &[];
+pub const OPERATORS: &[&dyn OperatorFactory] =
+    &[&dp_count::Factory, &dp_sum::Factory, &dp_mean::Factory, &dp_histogram::Factory, &dp_quantile::Factory];
