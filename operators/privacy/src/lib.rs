@@ -23,6 +23,7 @@
 
 pub mod accounting;
 mod aggregate;
+pub mod audit;
 pub mod dp_count;
 pub mod dp_histogram;
 pub mod dp_mean;
