@@ -29,6 +29,9 @@ pub mod dp_histogram;
 pub mod dp_mean;
 pub mod dp_quantile;
 pub mod dp_sum;
+mod ldp;
+pub mod ldp_encode;
+pub mod ldp_sparse_regression;
 pub mod noise;
 
 use causeway_core::OperatorFactory;
