@@ -31,11 +31,20 @@ pub mod dp_quantile;
 pub mod dp_sum;
 mod ldp;
 pub mod ldp_encode;
+pub mod ldp_regression_simulate;
 pub mod ldp_sparse_regression;
 pub mod noise;
 
 use causeway_core::OperatorFactory;
 
 /// Every operator of this family, in the order the docs list them.
-pub const OPERATORS: &[&dyn OperatorFactory] =
-    &[&dp_count::Factory, &dp_sum::Factory, &dp_mean::Factory, &dp_histogram::Factory, &dp_quantile::Factory];
+pub const OPERATORS: &[&dyn OperatorFactory] = &[
+    &dp_count::Factory,
+    &dp_sum::Factory,
+    &dp_mean::Factory,
+    &dp_histogram::Factory,
+    &dp_quantile::Factory,
+    &ldp_encode::Factory,
+    &ldp_sparse_regression::Factory,
+    &ldp_regression_simulate::Factory,
+];
