@@ -19,11 +19,26 @@
 //! # Ok::<(), causeway_core::OperatorError>(())
 //! ```
 //!
-//! Where to look next: [`noise`] for the samplers and their claims.
+//! Where to look next: [`noise`] for the samplers and their claims, [`dp_kaplan_meier`] for a whole call.
 
+pub mod dp_cumulative_incidence;
+pub mod dp_kaplan_meier;
+pub mod dp_log_rank;
+pub mod dp_nelson_aalen;
+pub mod dp_restricted_mean;
+pub mod dp_survival_quantile;
+mod histogram;
 pub mod noise;
+mod released;
 
 use causeway_core::OperatorFactory;
 
 /// Every operator of this family, in the order the docs list them.
-pub const OPERATORS: &[&dyn OperatorFactory] = &[];
+pub const OPERATORS: &[&dyn OperatorFactory] = &[
+    &dp_kaplan_meier::Factory,
+    &dp_cumulative_incidence::Factory,
+    &dp_nelson_aalen::Factory,
+    &dp_survival_quantile::Factory,
+    &dp_restricted_mean::Factory,
+    &dp_log_rank::Factory,
+];
