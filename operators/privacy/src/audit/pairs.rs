@@ -28,7 +28,7 @@ impl std::fmt::Debug for Pair {
     }
 }
 
-/// The pairs, one for each private operator.
+/// The pairs: one for each private operator, and one for the heuristic that claims nothing.
 pub const PAIRS: &[Pair] = &[
     // A person with as many rows as count is all that the table has.
     Pair {
@@ -70,6 +70,29 @@ pub const PAIRS: &[Pair] = &[
         statistic: |output| value(output, "estimate", 0),
         is_sound: true,
     },
+    // All others are censored early; the person has the event alone, which takes the curve to 0. The count tells most.
+    Pair {
+        factory: &crate::dp_kaplan_meier::Factory,
+        options: || survival([("bins", Literal::Integer(8))]),
+        table: cohort,
+        statistic: |output| value(output, "events", 4),
+        is_sound: true,
+    },
+    Pair {
+        factory: &crate::dp_cumulative_incidence::Factory,
+        options: || survival([("bins", Literal::Integer(8)), ("causes", Literal::Integer(1))]),
+        table: cohort,
+        statistic: |output| value(output, "events", 4),
+        is_sound: true,
+    },
+    // The published heuristic must fail.
+    Pair {
+        factory: &crate::dp_kaplan_meier::Factory,
+        options: || survival([("bins", Literal::Integer(64)), ("mechanism", Literal::Text("published".to_owned()))]),
+        table: cohort,
+        statistic: |output| value(output, "survival", 63),
+        is_sound: false,
+    },
 ];
 
 /// Attacks an operator on its pair of tables at an ε.
@@ -102,6 +125,20 @@ fn units(more: impl IntoIterator<Item = (&'static str, Literal)>) -> Vec<(&'stat
 
 fn bounded() -> Vec<(&'static str, Literal)> {
     vec![("value", Literal::Text("days".to_owned())), ("low", Literal::Integer(0)), ("high", Literal::Integer(10))]
+}
+
+/// Options of a survival curve up to time 8.
+fn survival(more: impl IntoIterator<Item = (&'static str, Literal)>) -> Vec<(&'static str, Literal)> {
+    let common = [("horizon", Literal::Integer(8)), ("bands", Literal::Text("none".to_owned()))];
+    common.into_iter().chain(more).collect()
+}
+
+/// Twenty people censored at time 1, and one with the event at time 4.
+fn cohort(with_person: bool) -> Result<RecordBatch> {
+    let n = if with_person { 21 } else { 20 };
+    let time: ArrayRef = Arc::new((0..n).map(|person| if person < 20 { 1 } else { 4 }).collect::<Int64Array>());
+    let event: ArrayRef = Arc::new((0..n).map(|person| i64::from(person >= 20)).collect::<Int64Array>());
+    Ok(RecordBatch::try_from_iter([("time", time), ("event", event)])?)
 }
 
 /// One patient's visits and another's, who has three more rows than count.
