@@ -64,7 +64,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, Float64Array, ListArray, RecordBatch};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Float64Type};
 use causeway_core::{
     Adjacency, ColumnRole, ColumnSpec, ColumnType, InputSpec, Literals, Operator, OperatorError, OperatorFactory,
     Output, OutputType, PrivacyClaim, PrivacyCost, Relation, Report, Result, Roles, RunContext, Spec, Transformation,
@@ -143,10 +143,10 @@ many senders.
     ],
     output: &[ColumnSpec {
         name: "message",
-        kind: OutputType::Utf8,
+        kind: OutputType::Doubles,
         nullable: false,
         unit: "",
-        meaning: "list of doubles: second moments row by row, then products with the outcome; or a gradient. (The type is a list, not text.)",
+        meaning: "second moments row by row from the diagonal on, then products with the outcome; or a gradient",
         from: &[("outcome", Transformation::Transformation), ("covariates", Transformation::Transformation)],
     }],
     indirect: &[],
@@ -178,10 +178,6 @@ struct Bound {
 impl Operator for Bound {
     fn roles(&self) -> &Roles {
         &self.roles
-    }
-
-    fn output_schema(&self) -> Result<SchemaRef> {
-        Ok(Arc::new(Schema::new(vec![Field::new("message", DataType::List(item()), false)])))
     }
 
     fn privacy_cost(&self) -> Option<PrivacyCost> {
