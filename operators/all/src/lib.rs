@@ -13,7 +13,8 @@
 use causeway_core::OperatorFactory;
 
 /// The tables of all families, in the order the docs list them.
-const FAMILIES: &[&[&dyn OperatorFactory]] = &[causeway_survival::OPERATORS, causeway_causal::OPERATORS];
+const FAMILIES: &[&[&dyn OperatorFactory]] =
+    &[causeway_survival::OPERATORS, causeway_causal::OPERATORS, causeway_privacy::OPERATORS];
 
 /// Returns every operator.
 pub fn operators() -> impl Iterator<Item = &'static dyn OperatorFactory> {

@@ -1,5 +1,7 @@
 //! What a release by a privacy mechanism costs, in integers.
 
+use crate::{Delta, Epsilon};
+
 /// What one release costs the people in its input, fixed from options alone before any row is read.
 ///
 /// Amounts are integers, rounded up, so that sums and comparisons with a cap are exact.
@@ -43,7 +45,7 @@ impl PrivacyCost {
     /// positive and finite.
     #[must_use]
     pub fn pure(mechanism: &'static str, epsilon: f64) -> Option<Self> {
-        let epsilon_micro = units(epsilon, MICRO)?;
+        let epsilon_micro = Epsilon::spent(epsilon)?.micro();
         Some(Self {
             mechanism,
             epsilon_micro,
@@ -58,47 +60,19 @@ impl PrivacyCost {
     /// Returns the cost with a δ besides; none unless it is below 1.
     #[must_use]
     pub fn with_delta(mut self, delta: f64) -> Option<Self> {
-        self.delta_femto = if delta.abs() > 0.0 { units(delta, FEMTO)? } else { 0 };
-        (delta < 1.0).then_some(self)
+        self.delta_femto = Delta::spent(delta)?.femto();
+        Some(self)
     }
-}
-
-/// Digits of ε after the point that are charged.
-const MICRO: usize = 6;
-/// Digits of δ after the point that are charged.
-const FEMTO: usize = 15;
-
-/// Returns a positive amount in units of the last of `digits` decimals, rounded up; none if it is not positive or
-/// does not fit. It is the decimal number that was written which counts: 0.1 is 100 000 millionths.
-fn units(amount: f64, digits: usize) -> Option<u64> {
-    if !(amount.is_finite() && amount > 0.0) {
-        return None;
-    }
-    let decimal = amount.to_string();
-    let (whole, fraction) = decimal.split_once('.').unwrap_or((&decimal, ""));
-    let kept: String = fraction.chars().chain(std::iter::repeat('0')).take(digits).collect();
-    let has_more = fraction.chars().skip(digits).any(|digit| digit != '0');
-    format!("{whole}{kept}").parse::<u64>().ok()?.checked_add(u64::from(has_more))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FEMTO, MICRO, PrivacyCost, units};
-
-    #[test]
-    fn written_decimals_are_exact_and_the_rest_rounds_up() {
-        for (amount, expected) in [(0.1, 100_000), (0.3, 300_000), (1.0, 1_000_000), (10.0, 10_000_000)] {
-            assert_eq!(units(amount, MICRO), Some(expected));
-        }
-        assert_eq!(units(0.123_456_7, MICRO), Some(123_457));
-        assert_eq!(units(1e-9, MICRO), Some(1));
-        assert_eq!(units(1e-5, FEMTO), Some(10_000_000_000));
-    }
+    use super::PrivacyCost;
 
     #[test]
     fn what_is_no_amount_has_no_cost() {
         for amount in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
-            assert_eq!(units(amount, MICRO), None, "{amount}");
+            assert!(PrivacyCost::pure("discrete Laplace", amount).is_none(), "{amount}");
         }
         let cost = PrivacyCost::pure("discrete Gaussian", 1.0).unwrap();
         assert_eq!(cost.clone().with_delta(1e-6).unwrap().delta_femto, 1_000_000_000);

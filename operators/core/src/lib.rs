@@ -15,6 +15,7 @@
 //! operator is described with, [`RunContext`] for what it may use while it runs, and the crate
 //! `causeway-survival` for a family of operators.
 
+mod amounts;
 mod context;
 mod cost;
 mod describe;
@@ -28,6 +29,7 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
+pub use amounts::{Delta, Epsilon, Rho};
 pub use context::{Cancel, MemoryBudget, NoiseSource, Progress, RunContext, Scratch, ScratchFile, Seed, Unlimited};
 pub use cost::{Adjacency, PrivacyCost};
 pub use describe::{describe_json, describe_markdown, describe_text};

@@ -192,9 +192,18 @@ fn check_value(spec: &'static Spec, parameter: &Parameter, value: &Literal) -> R
             let known = |value: &Literal| matches!(value, Literal::Text(word) if words.contains(&word.as_str()));
             !values.is_empty() && values.iter().all(known)
         }
+        (ParameterKind::Values, Literal::List(values)) => {
+            let of_values = |value: &Literal| matches!(value, Literal::List(inner) if are_values(inner));
+            are_values(values) || (!values.is_empty() && values.iter().all(of_values))
+        }
         _ => false,
     };
     if fits { Ok(()) } else { Err(refused(spec, parameter.name, parameter.kind.describe(), value)) }
+}
+
+fn are_values(values: &[Literal]) -> bool {
+    let is_value = |value: &Literal| matches!(value, Literal::Text(_) | Literal::Integer(_) | Literal::Boolean(_));
+    !values.is_empty() && values.iter().all(is_value)
 }
 
 fn in_range(value: f64, min: f64, max: f64, open: bool) -> bool {

@@ -270,5 +270,6 @@ fn data_type(kind: OutputType) -> DataType {
         OutputType::Int64 => DataType::Int64,
         OutputType::Boolean => DataType::Boolean,
         OutputType::Utf8 | OutputType::EachOf(_) => DataType::Utf8,
+        OutputType::Doubles => DataType::List(Arc::new(Field::new("item", DataType::Float64, false))),
     }
 }

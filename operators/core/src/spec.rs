@@ -131,6 +131,8 @@ pub enum ParameterKind {
     Choice(&'static [&'static str]),
     /// One or more of a few words: `'a'` or `ARRAY['a', 'b']`.
     Words(&'static [&'static str]),
+    /// Any texts, integers or booleans: `ARRAY['a', 'b']`; for several columns an array of such arrays.
+    Values,
 }
 
 /// One output column, or one column for each column of a role.
@@ -163,6 +165,8 @@ pub enum OutputType {
     Boolean,
     /// String.
     Utf8,
+    /// List of 64-bit floats, none of them null.
+    Doubles,
     /// One output column for each column bound to the role, same name and type.
     EachOf(&'static str),
 }
@@ -258,6 +262,7 @@ impl ParameterKind {
             Self::Text => "text".to_owned(),
             Self::Choice(words) => format!("one of {}", quoted(words)),
             Self::Words(words) => format!("one or an array of {}", quoted(words)),
+            Self::Values => "an array of texts, integers or booleans, or an array of such arrays".to_owned(),
         }
     }
 }

@@ -392,6 +392,36 @@ fn an_option_may_take_several_words() {
 }
 
 #[test]
+fn an_option_may_take_any_values() {
+    const LEVELS: Parameter = Parameter {
+        name: "levels",
+        kind: ParameterKind::Values,
+        default: Some("NULL"),
+        unit: "",
+        meaning: "values of each column",
+    };
+    static WITH_LEVELS: Spec = Spec { parameters: &[LEVELS], ..SPEC };
+    let given = |value: Literal| {
+        let mut literals = Literals::default();
+        literals.insert("levels", value);
+        literals.check(&WITH_LEVELS).map_err(|error| error.to_string())
+    };
+    let sexes = Literal::List(vec![text("female"), text("male")]);
+    let stages = Literal::List(vec![Literal::Integer(1), Literal::Boolean(true)]);
+    assert!(given(sexes.clone()).is_ok() && given(Literal::List(vec![sexes.clone(), stages])).is_ok());
+    for refused in [text("male"), Literal::List(Vec::new()), Literal::List(vec![Literal::Float(0.5)])] {
+        assert_eq!(
+            given(refused.clone()).unwrap_err(),
+            format!(
+                "option `levels` of mean_dose must be an array of texts, integers or booleans, or an array of such arrays, got {refused}"
+            )
+        );
+    }
+    assert!(given(Literal::List(vec![sexes, text("I")])).is_err(), "values and arrays do not mix");
+    assert!(given(Literal::Null).unwrap().get("levels").is_none());
+}
+
+#[test]
 fn a_quantity_takes_booleans_and_is_never_played_by_what_is_left() {
     static EXPOSURES: Spec = Spec {
         inputs: &[InputSpec {
