@@ -1,12 +1,13 @@
 //! Measures how near private survival curves come to the exact ones, whether their bands cover and their test keeps its
 //! size.
 //!
-//! usage: `study_dp DATA [REPETITIONS]`, DATA being `tests/data`
+//! usage: `study_dp DATA [REPETITIONS [FILE]]`, DATA being `tests/data`
 //!
 //! Releases the curve of lung and of three other data sets REPETITIONS (200) times at each epsilon, beside the published
 //! heuristic and the counts of Gondara and Wang at the observed times; then draws cohorts with a known curve for the
 //! bands, and pairs of groups for the log-rank test. Prints Markdown tables, then whether each bar is kept, and ends with
-//! an error if one is not. Noise comes from the operating system, so figures differ a little from run to run.
+//! an error if one is not. With FILE it writes instead one release of lung at epsilon 1 by each mechanism as CSV, for a
+//! picture: curve, time, survival, low, high. Noise comes from the operating system, so figures differ a little from run to run.
 
 use std::error::Error;
 use std::path::Path;
@@ -57,6 +58,9 @@ fn main() -> Found<()> {
     let n_repetitions: usize = rest.first().map_or(Ok(200), |text| text.parse())?;
     let data = Path::new(data).join("survival");
     let mut study = Study { context: context(0)?, n_repetitions, bars: Vec::new() };
+    if let Some(file) = rest.get(1) {
+        return Ok(std::fs::write(file, study.curves(&subjects(&data, "lung")?)?)?);
+    }
     study.lung(&subjects(&data, "lung")?)?;
     study.others(&data)?;
     study.bands()?;
@@ -159,7 +163,7 @@ impl Study {
                     let within: Vec<f64> = (0..n_bins)
                         .filter(|bin| time[*bin] <= 720.0)
                         .map(|bin| {
-                            let truth = (-(time[bin] / 420.0_f64).powf(1.3)).exp();
+                            let truth = (-((time[bin] - 1.0) / 420.0_f64).powf(1.3)).exp(); // whole days before the end
                             if (low[bin]..=high[bin]).contains(&truth) { 1.0 } else { 0.0 }
                         })
                         .collect();
@@ -229,6 +233,28 @@ impl Study {
             println!("| {epsilon} | {median:.1} | {low:.1} | {high:.1} | {:.3} |", quantile(&mut p_values, 0.5));
         }
         Ok(())
+    }
+
+    /// Returns one release of lung at epsilon 1 by each mechanism beside the exact curve.
+    fn curves(&mut self, subjects: &Subjects) -> Found<String> {
+        let mut lines = "curve,time,survival,low,high\n".to_owned();
+        for (time, survival) in kaplan_meier(subjects) {
+            lines.push_str(&format!("exact,{time},{survival},,\n"));
+        }
+        let rows = table(subjects);
+        let options = [number("epsilon", 1.0), number("horizon", 1024.0), number("cohort_size", 228.0)];
+        let heuristic = [&options[..], &[text("mechanism", "published"), text("points", "observed")]].concat();
+        for (name, options) in [("private counts", &options[..]), ("published", &heuristic)] {
+            let release = self.release(&rows, options)?;
+            let [time, survival, low, high] =
+                ["time_high", "survival", "survival_low", "survival_high"].map(|name| doubles(&release, name));
+            let cell = |value: f64| if value.is_nan() { String::new() } else { value.to_string() };
+            for row in 0..time.len() {
+                let (low, high) = (cell(low[row]), cell(high[row]));
+                lines.push_str(&format!("{name},{},{},{low},{high}\n", time[row], survival[row]));
+            }
+        }
+        Ok(lines)
     }
 
     fn errors(
@@ -332,7 +358,7 @@ fn kaplan_meier((times, events, _): &Subjects) -> Vec<(f64, f64)> {
     let mut survival = 1.0;
     for t in distinct {
         let at_risk = times.iter().filter(|time| **time >= t).count();
-        let of_time = times.iter().zip(events).filter(|(time, event)| **event && time.total_cmp(&&t).is_eq());
+        let of_time = times.iter().zip(events).filter(|(time, event)| **event && time.total_cmp(&t).is_eq());
         survival *= 1.0 - float(of_time.count()) / float(at_risk);
         curve.push((t, survival));
     }
@@ -370,7 +396,7 @@ fn gondara_wang((times, events, _): &Subjects, epsilon: f64, rng: &mut impl RngC
     let mut curve = vec![1.0];
     for t in distinct {
         let of = |kind: bool| {
-            let here = times.iter().zip(events).filter(|(time, event)| **event == kind && time.total_cmp(&&t).is_eq());
+            let here = times.iter().zip(events).filter(|(time, event)| **event == kind && time.total_cmp(&t).is_eq());
             float(here.count())
         };
         let (d, c) = (noisy(of(true)).max(0.0), noisy(of(false)).max(0.0));
