@@ -3,7 +3,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/causeway/target
 SETUP = infra/packaging/setup.sh
 
-.PHONY: demo test test-faults lint docs bench s3 study-grn study-iv
+.PHONY: demo test test-faults lint docs bench s3 study-grn study-iv study-dp
 
 demo:
 	@$(SETUP) build
@@ -48,3 +48,8 @@ study-grn:
 study-iv:
 	@$(SETUP) build
 	@cargo run --quiet --release -p causeway-causal --example study_iv
+
+# Prints errors, coverage and size of private survival curves, as kept in tests/bench/results/study_dp.md, and fails if a bar is not kept.
+study-dp:
+	@$(SETUP) build
+	@cargo run --quiet --release -p causeway-privacy --example study_dp -- tests/data

@@ -23,7 +23,7 @@
 //! `log_rank`; with mechanism `'published'` also `schedule`, `window`, `clip`, `points`.
 //!
 //! # Shapes
-//! n rows to strata x bins rows; cost O(n + draws x strata x bins); memory O(strata x bins), with `unit` 32 to 64 bytes
+//! n rows to strata x bins rows; cost O(n + draws x strata x bins); memory O(strata x bins), with `unit` 30 to 60 bytes
 //! for each unit besides.
 //!
 //! # Errors

@@ -21,7 +21,7 @@ pub(crate) struct LogRank {
 }
 
 impl LogRank {
-    /// Compares groups bin by bin; bins without an event, or with one person at risk at most, compare nothing.
+    /// Compares groups bin by bin; a bin with one person at risk at most adds nothing to the covariance.
     pub(crate) fn new(groups: &[Counts]) -> Self {
         let at_risk: Vec<Vec<f64>> = groups.iter().map(Counts::at_risk).collect();
         let mut observed = vec![0.0; groups.len()];
@@ -30,10 +30,10 @@ impl LogRank {
         for bin in 0..groups.first().map_or(0, |group| group.events.len()) {
             let n: f64 = at_risk.iter().map(|at_risk| at_risk[bin]).sum();
             let d: f64 = groups.iter().map(|group| group.events[bin]).sum();
-            if n <= 1.0 || d <= 0.0 {
+            if n <= 0.0 || d <= 0.0 {
                 continue;
             }
-            let scale = d * ((n - d) / (n - 1.0)).clamp(0.0, 1.0);
+            let scale = if n > 1.0 { d * ((n - d) / (n - 1.0)).clamp(0.0, 1.0) } else { 0.0 };
             for (group, counts) in groups.iter().enumerate() {
                 let share = at_risk[group][bin] / n;
                 observed[group] += counts.events[bin];

@@ -3,7 +3,7 @@
 //! These draws are no privacy mechanism. They start from released counts, so they reveal nothing more, and they come
 //! from the run's recorded seed, so the same release gives the same bands.
 
-use rand::{Rng, RngCore, SeedableRng};
+use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::life_table::float;
@@ -37,10 +37,16 @@ pub(crate) fn noisy(counts: &[u64], epsilon: f64, rng: &mut impl RngCore) -> Vec
     counts.iter().map(|count| i64::try_from(*count).unwrap_or(i64::MAX).saturating_add(draw(rng))).collect()
 }
 
+/// A number in [0, 1) for simulation; a mechanism draws integers, see [`crate::noise`].
+#[expect(clippy::cast_precision_loss, reason = "53 bits")]
+fn uniform(rng: &mut impl RngCore) -> f64 {
+    (rng.next_u64() >> 11) as f64 / 9_007_199_254_740_992.0 // 2^53
+}
+
 /// P(X >= x) = exp(-epsilon x)
 #[expect(clippy::cast_possible_truncation, reason = "saturates; far below 2^63 for any epsilon of use")]
 fn geometric(epsilon: f64, rng: &mut impl RngCore) -> i64 {
-    (-(1.0 - rng.random::<f64>()).ln() / epsilon) as i64
+    (-(1.0 - uniform(rng)).ln() / epsilon) as i64
 }
 
 /// Returns how many of `n` trials succeed, each with probability `p`.
@@ -60,7 +66,7 @@ fn by_waiting(n: u64, p: f64, rng: &mut impl RngCore) -> u64 {
     let mut trials = 0.0;
     let mut successes = 0;
     loop {
-        trials += ((1.0 - rng.random::<f64>()).ln() / log_failure).floor() + 1.0;
+        trials += ((1.0 - uniform(rng)).ln() / log_failure).floor() + 1.0;
         if trials > as_float(n) || successes == n {
             return successes;
         }
@@ -81,8 +87,8 @@ fn by_rejection(n: u64, p: f64, rng: &mut impl RngCore) -> u64 {
     let log_odds = (p / (1.0 - p)).ln();
     let log_ways = |k: f64| -libm::lgamma(k + 1.0) - libm::lgamma(n - k + 1.0);
     loop {
-        let u = rng.random::<f64>() - 0.5;
-        let v: f64 = 1.0 - rng.random::<f64>();
+        let u = uniform(rng) - 0.5;
+        let v: f64 = 1.0 - uniform(rng);
         let us = 0.5 - u.abs();
         let k = ((2.0 * a / us + b) * u + centre).floor();
         if !(k >= 0.0 && k <= n) {
