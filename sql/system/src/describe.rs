@@ -41,6 +41,8 @@ pub enum Kind {
     Texts,
     /// A signed 64-bit integer.
     Integer,
+    /// A double.
+    Number,
     /// `true` or `false`.
     Boolean,
     /// An instant in microseconds, UTC.
@@ -54,6 +56,7 @@ impl Kind {
             Self::Text => "text",
             Self::Texts => "text[]",
             Self::Integer => "bigint",
+            Self::Number => "double",
             Self::Boolean => "boolean",
             Self::Instant => "timestamp, UTC",
         }
@@ -64,6 +67,7 @@ impl Kind {
             Self::Text => DataType::Utf8,
             Self::Texts => DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
             Self::Integer => DataType::Int64,
+            Self::Number => DataType::Float64,
             Self::Boolean => DataType::Boolean,
             Self::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         }
@@ -395,6 +399,57 @@ const RELATIONS: &[RelationDoc] = &[
             column("n_succeeded", Kind::Integer, "of its jobs those that have succeeded"),
             column("started_at", Kind::Instant, "when it was started"),
             optional("finished_at", Kind::Instant, "when it ended"),
+        ],
+    },
+    RelationDoc {
+        name: "privacy_budgets",
+        summary: "What may be spent on the people in each dataset, and what was. A dataset without a policy is listed once something was spent.",
+        usage: None,
+        columns: &[
+            column("schema", Kind::Text, "the dataset's schema"),
+            column("name", Kind::Text, "the dataset's name; dropped and made again it keeps its account"),
+            optional("epsilon_cap", Kind::Number, "what all releases together may cost; null without a policy"),
+            optional("epsilon_spent", Kind::Number, "what was spent"),
+            optional("epsilon_left", Kind::Number, "what is left; null if nothing limits it"),
+            optional("delta_cap", Kind::Number, "the same of delta"),
+            optional("delta_spent", Kind::Number, "what was spent of it"),
+            optional("delta_left", Kind::Number, "what is left of it"),
+            optional("unit", Kind::Text, "the column that says whose row it is; null: every row is somebody else's"),
+            optional("rows_per_unit", Kind::Integer, "the most rows of one unit"),
+            optional("adjacency", Kind::Text, "add_remove: tables differ in one unit; substitute: in the rows of one"),
+            optional("role_caps", Kind::Text, "caps of single roles and what was spent of them, as JSON"),
+            optional("allow_unsound", Kind::Boolean, "true if noise without a proof is admitted, at its worst case"),
+            optional("cohort_size", Kind::Integer, "the public order of magnitude of the number of units"),
+            column("revision", Kind::Integer, "how often the policy was set"),
+            optional("changed_at", Kind::Instant, "when it was set last"),
+        ],
+    },
+    RelationDoc {
+        name: "privacy_charges",
+        summary: "What each private release has cost, newest first.",
+        usage: None,
+        columns: &[
+            column("charge", Kind::Integer, "its number"),
+            column(
+                "state",
+                Kind::Text,
+                "reserved (paid for, not yet seen), released, or burned (paid for, never to be seen)",
+            ),
+            column("operator", Kind::Text, "the operator"),
+            column("mechanism", Kind::Text, "its mechanism"),
+            column("is_sound", Kind::Boolean, "false for noise without a proof of privacy"),
+            optional("epsilon", Kind::Number, "what it cost"),
+            optional("delta", Kind::Number, "what it cost of delta"),
+            column("datasets", Kind::Texts, "the datasets whose accounts it is on"),
+            column("actor", Kind::Text, "who asked first"),
+            optional("run", Kind::Text, "the run it belongs to; null for a query"),
+            column("options", Kind::Text, "the operator's options as JSON"),
+            column("n_takeovers", Kind::Integer, "how often another worker took it up"),
+            optional("result_digest", Kind::Text, "SHA-256 of the result"),
+            optional("result_bytes", Kind::Integer, "its size"),
+            optional("error_code", Kind::Text, "the code of the error for which it was burned"),
+            column("reserved_at", Kind::Instant, "when it was paid for"),
+            optional("ended_at", Kind::Instant, "when it was released or burned"),
         ],
     },
     RelationDoc {
