@@ -9,21 +9,6 @@ use causeway_model::{TableName, VersionId};
 use crate::connection::{Connection, Sql};
 use crate::error::{Result, not_found};
 
-/// One way from the versions that are reached to others, on SQLite: `$from` joins `reached r` to the id `$id` of the next
-/// one, under `$condition`. What the next step asks of a version is carried along, so that it is looked up once.
-macro_rules! step {
-    ($from:literal, $id:literal, $condition:literal) => {
-        concat!(
-            "SELECT v.id, v.dataset_id, v.step_id, v.previous_id, CASE WHEN d.kind = 'file' THEN v.digest END FROM ",
-            $from,
-            " CROSS JOIN dataset_version v CROSS JOIN dataset d WHERE v.id = ",
-            $id,
-            " AND d.id = v.dataset_id AND ",
-            $condition
-        )
-    };
-}
-
 /// All versions that those in $1 were made from, and their datasets.
 ///
 /// A step pins all that it reads, and a changed table carries on the rows of its previous version; so those are
@@ -31,36 +16,30 @@ macro_rules! step {
 /// version whose step pinned nothing. A file is known by its content: read under whatever name, it comes from what
 /// was exported to it.
 const SOURCES: Sql = Sql {
-    sqlite: concat!(
-        "WITH RECURSIVE reached (id, dataset_id, step_id, previous_id, digest) AS (",
-        step!("json_each($1) j", "j.value", "true"),
-        " UNION ",
-        step!("reached r CROSS JOIN step_input i", "i.version_id", "i.step_id = r.step_id"),
-        " UNION ",
-        step!("reached r", "r.previous_id", "r.previous_id IS NOT NULL"),
-        " UNION ",
-        step!(
-            "reached r CROSS JOIN dataset_column c CROSS JOIN column_edge e CROSS JOIN dataset_column s",
-            "s.version_id",
-            "r.previous_id IS NULL AND NOT EXISTS (SELECT 1 FROM step_input i WHERE i.step_id = r.step_id) \
-             AND c.version_id = r.id AND e.out_column_id = c.id AND s.id = e.in_column_id"
-        ),
-        " UNION ",
-        step!(
-            "reached r CROSS JOIN dataset_edge e CROSS JOIN dataset_column s",
-            "s.version_id",
-            "r.previous_id IS NULL AND NOT EXISTS (SELECT 1 FROM step_input i WHERE i.step_id = r.step_id) \
-             AND e.out_version_id = r.id AND s.id = e.in_column_id"
-        ),
-        " UNION ",
-        step!(
-            "reached r CROSS JOIN dataset_version o",
-            "o.id",
-            "r.digest IS NOT NULL AND o.digest = r.digest AND o.step_id IS NOT NULL"
-        ),
-        ") SELECT DISTINCT d.schema_name, d.table_name FROM reached r CROSS JOIN dataset d WHERE d.id = r.dataset_id \
-         ORDER BY d.schema_name, d.table_name"
-    ),
+    sqlite: "
+WITH RECURSIVE reached (id) AS (
+    SELECT value FROM json_each($1)
+    UNION
+    SELECT i.version_id FROM reached r CROSS JOIN dataset_version v CROSS JOIN step_input i
+     WHERE v.id = r.id AND i.step_id = v.step_id
+    UNION
+    SELECT v.previous_id FROM reached r CROSS JOIN dataset_version v WHERE v.id = r.id AND v.previous_id IS NOT NULL
+    UNION
+    SELECT s.version_id FROM reached r CROSS JOIN dataset_version v CROSS JOIN dataset_column c
+           CROSS JOIN column_edge e CROSS JOIN dataset_column s
+     WHERE v.id = r.id AND v.previous_id IS NULL AND c.version_id = v.id AND e.out_column_id = c.id
+       AND s.id = e.in_column_id AND NOT EXISTS (SELECT 1 FROM step_input i WHERE i.step_id = v.step_id)
+    UNION
+    SELECT s.version_id FROM reached r CROSS JOIN dataset_version v CROSS JOIN dataset_edge e CROSS JOIN dataset_column s
+     WHERE v.id = r.id AND v.previous_id IS NULL AND e.out_version_id = v.id AND s.id = e.in_column_id
+       AND NOT EXISTS (SELECT 1 FROM step_input i WHERE i.step_id = v.step_id)
+    UNION
+    SELECT o.id FROM reached r CROSS JOIN dataset_version v CROSS JOIN dataset d CROSS JOIN dataset_version o
+     WHERE v.id = r.id AND d.id = v.dataset_id AND d.kind = 'file' AND o.digest = v.digest AND o.step_id IS NOT NULL
+)
+SELECT DISTINCT d.schema_name, d.table_name
+  FROM reached r CROSS JOIN dataset_version v CROSS JOIN dataset d
+ WHERE v.id = r.id AND d.id = v.dataset_id ORDER BY d.schema_name, d.table_name",
     postgres: "
 WITH RECURSIVE reached (id) AS (
     SELECT unnest($1::text::bigint[])
