@@ -348,8 +348,15 @@ impl ChargeCost {
             let (counted, given) = (policy.adjacency.name(), self.adjacency.name());
             return Some(format!("it counts for adjacency {counted}, {} is private for {given}", self.mechanism));
         }
-        match &policy.unit {
-            Some(unit) if self.unit.is_none() && self.rows_per_unit < policy.rows_per_unit => Some(format!(
+        match (&policy.unit, &self.unit) {
+            (Some(unit), Some(given)) if given != unit => Some(format!(
+                "it counts units by column `{unit}`, the release bounds the rows of each `{given}`; name `{unit}` unchanged"
+            )),
+            // A row more would push another of that column's rows out: two changes, not one.
+            (None, Some(given)) => Some(format!(
+                "it counts every row as somebody else's, the release bounds the rows of each `{given}`; name no unit"
+            )),
+            (Some(unit), None) if self.rows_per_unit < policy.rows_per_unit => Some(format!(
                 "a unit (`{unit}`) has up to {} rows, {} covers {}; name the unit's column",
                 policy.rows_per_unit, self.mechanism, self.rows_per_unit
             )),
@@ -617,6 +624,7 @@ mod tests {
             (ChargeCost { is_sound: false, ..fine.clone() }, "has no proof of privacy"),
             (ChargeCost { adjacency: Adjacency::Substitute, ..fine.clone() }, "it counts for adjacency add_remove"),
             (cost(Amount::pure(1)), "a unit (`patient`) has up to 3 rows"),
+            (ChargeCost { unit: Some("age".into()), ..fine.clone() }, "it counts units by column `patient`"),
         ] {
             let text = refusal(&lung, &wrong, &[]);
             assert!(text.contains("`clinical.lung`") && text.contains(expected), "{text}");

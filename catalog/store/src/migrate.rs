@@ -106,6 +106,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../../migrations/0013_budget.postgres.sql"),
         },
     },
+    Migration {
+        name: "release",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0014_release.sqlite.sql"),
+            postgres: include_str!("../../migrations/0014_release.postgres.sql"),
+        },
+    },
 ];
 
 const RECORD: Sql = Sql {

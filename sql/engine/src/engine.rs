@@ -558,7 +558,7 @@ fn parsed_kind() -> crate::api::StatementKind {
 
 fn is_analyze(statement: &DfStatement) -> bool {
     match statement {
-        DfStatement::Explain(explain) => explain.analyze || is_analyze(&explain.statement),
+        DfStatement::Explain(explain) => explain.options.analyze || is_analyze(&explain.statement),
         DfStatement::Statement(statement) => matches!(statement.as_ref(), SqlStatement::Explain { analyze: true, .. }),
         _ => false,
     }

@@ -27,7 +27,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::common::Result as DfResult;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use serde_json::json;
@@ -61,7 +61,7 @@ pub(crate) struct Question {
     text: String,
     /// The references of the scans.
     reads: BTreeSet<String>,
-    /// The column of a table that the privacy unit is, unchanged.
+    /// The column that names the privacy unit, as the table it comes from has it.
     unit: Option<String>,
 }
 
@@ -87,7 +87,10 @@ impl Question {
         let options = literals.clone().or(operator.roles().as_options());
         let options = json!({"version": spec.version, "options": options});
         let text = inputs.iter().map(|input| input.display_indent().to_string()).collect::<Vec<_>>().join("\n");
-        let unit = cost.unit.as_deref().and_then(|unit| inputs.first().and_then(|input| origin(input, unit)));
+        let unit = cost.unit.as_ref().map(|unit| {
+            let found = inputs.first().and_then(|input| origin(input, unit));
+            found.unwrap_or_else(|| format!("{unit} (computed)"))
+        });
         Ok(Some(Self { operator: spec.name, options, cost, text, reads, unit }))
     }
 

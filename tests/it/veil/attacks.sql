@@ -241,8 +241,11 @@ SELECT * FROM dp_count((SELECT patient FROM clinical.patients), epsilon => 1000)
 -- no proof of privacy
 SELECT * FROM dp_kaplan_meier((SELECT days AS time, died AS event FROM clinical.patients), epsilon => 0.0001, horizon => 1000, mechanism => 'published')
 
--- a unit (`patient`)
+-- counts units by column `patient`
 SELECT * FROM dp_count((SELECT age AS patient FROM clinical.patients), epsilon => 0.1, unit => 'patient')
+
+-- counts units by column `patient`
+SELECT * FROM dp_count((SELECT patient + 0 AS patient FROM clinical.patients), epsilon => 0.1, unit => 'patient')
 
 -- no privacy budget
 SELECT * FROM dp_count((SELECT stay FROM clinical.stays), epsilon => 0.1)
