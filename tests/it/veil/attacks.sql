@@ -172,8 +172,8 @@ SELECT * FROM dp_count((SELECT patient FROM clinical.patients LIMIT 1), epsilon 
 -- through LIMIT
 SELECT * FROM dp_count((SELECT patient FROM clinical.patients ORDER BY age DESC LIMIT 1), epsilon => 0.1)
 
--- through ORDER BY
-SELECT * FROM dp_count((SELECT patient FROM clinical.patients ORDER BY age), epsilon => 0.1)
+-- protected and is copied
+COPY (SELECT estimate FROM dp_count((SELECT patient FROM clinical.patients), epsilon => 0.1)) TO 'out.csv'
 
 -- through UNION
 SELECT * FROM dp_count((SELECT patient FROM clinical.patients UNION ALL SELECT patient FROM clinical.patients), epsilon => 0.1)

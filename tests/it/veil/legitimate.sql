@@ -74,7 +74,7 @@ INSERT INTO mine.released SELECT estimate FROM dp_count((SELECT patient FROM cli
 
 SELECT * FROM mine.released
 
-COPY (SELECT estimate FROM dp_count((SELECT patient FROM clinical.patients), epsilon => 0.1, unit => 'patient')) TO 'released.csv'
+SELECT estimate FROM dp_count((SELECT patient FROM clinical.patients ORDER BY age), epsilon => 0.1, unit => 'patient')
 
 EXPLAIN SELECT * FROM dp_count((SELECT patient FROM clinical.patients), epsilon => 0.1, unit => 'patient')
 
