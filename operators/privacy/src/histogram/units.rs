@@ -134,7 +134,7 @@ fn part_of_word(unit: &[u8]) -> usize {
 }
 
 /// Returns units that are whole numbers or moments as numbers, one to one; none for other types.
-fn whole_numbers(column: &ArrayRef) -> Result<Option<UInt64Array>> {
+pub(crate) fn whole_numbers(column: &ArrayRef) -> Result<Option<UInt64Array>> {
     let data_type = column.data_type();
     if *data_type == DataType::UInt64 {
         return Ok(Some(column.as_primitive::<UInt64Type>().clone()));
