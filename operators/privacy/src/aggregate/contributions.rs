@@ -6,8 +6,10 @@ use arrow::datatypes::{DataType, Float64Type};
 use arrow::row::{RowConverter, SortField};
 use causeway_core::{Relation, Result, Roles, RunContext};
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use super::Groups;
+use crate::histogram::whole_numbers;
 
 /// How the value of a row becomes an amount in a cell.
 pub(crate) trait Amounts: Sync {
@@ -64,7 +66,7 @@ pub(crate) fn count_rows(
         }
     }
     if let Some(units) = units {
-        units.kept.into_values().flatten().for_each(|item| cells.add(item));
+        units.into_items().for_each(|item| cells.add(item));
     }
     Ok(cells.sums.into_iter().map(clamp).collect())
 }
@@ -86,13 +88,23 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// The rows of each unit that count so far, in the order of their ranks.
+/// The rows of each unit that count so far.
 struct Units {
     column: usize,
     converter: RowConverter,
     rows_per_unit: usize,
-    kept: HashMap<Box<[u8]>, Vec<Item>>,
+    /// Units that are whole numbers or moments.
+    numbers: HashMap<u64, Kept>,
+    /// Units of other types, by their bytes.
+    words: HashMap<Box<[u8]>, Kept>,
     bytes: usize,
+}
+
+/// Rows of one unit in the order of their ranks; the first one has its place, since most units have no more.
+#[derive(Debug)]
+struct Kept {
+    first: Item,
+    others: Vec<Item>,
 }
 
 impl Units {
@@ -100,38 +112,81 @@ impl Units {
     fn new(roles: &Roles, rows_per_unit: usize) -> Result<Option<Self>> {
         let Some(unit) = roles.column("unit") else { return Ok(None) };
         let converter = RowConverter::new(vec![SortField::new(unit.data_type.clone())])?;
-        Ok(Some(Self { column: unit.index, converter, rows_per_unit, kept: HashMap::new(), bytes: 0 }))
+        Ok(Some(Self {
+            column: unit.index,
+            converter,
+            rows_per_unit,
+            numbers: HashMap::new(),
+            words: HashMap::new(),
+            bytes: 0,
+        }))
     }
 
     fn add(&mut self, batch: &RecordBatch, items: impl Iterator<Item = Option<Item>>) -> Result<()> {
         let column = batch.column(self.column);
-        let nulls = column.logical_nulls();
-        let units = self.converter.convert_columns(std::slice::from_ref(column))?;
-        for (row, (unit, item)) in units.iter().zip(items).enumerate() {
-            let Some(item) = item else { continue };
-            if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
-                self.keep(unit.data(), item);
+        match whole_numbers(column)? {
+            Some(numbers) => {
+                for (number, item) in numbers.iter().zip(items) {
+                    if let (Some(number), Some(item)) = (number, item) {
+                        self.keep_number(number, item);
+                    }
+                }
+            }
+            None => {
+                let nulls = column.logical_nulls();
+                let words = self.converter.convert_columns(std::slice::from_ref(column))?;
+                for (row, (word, item)) in words.iter().zip(items).enumerate() {
+                    let Some(item) = item else { continue };
+                    if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
+                        self.keep_word(word.data(), item);
+                    }
+                }
             }
         }
         Ok(())
     }
 
-    fn keep(&mut self, unit: &[u8], item: Item) {
-        if !self.kept.contains_key(unit) {
-            self.bytes += unit.len() + size_of::<(Box<[u8]>, Vec<Item>)>();
-            self.kept.insert(unit.into(), Vec::new());
+    fn keep_number(&mut self, unit: u64, item: Item) {
+        self.bytes += match self.numbers.entry(unit) {
+            Entry::Occupied(mut kept) => kept.get_mut().keep(item, self.rows_per_unit),
+            Entry::Vacant(free) => {
+                free.insert(Kept { first: item, others: Vec::new() });
+                size_of::<(u64, Kept)>()
+            }
+        };
+    }
+
+    fn keep_word(&mut self, unit: &[u8], item: Item) {
+        self.bytes += match self.words.get_mut(unit) {
+            Some(kept) => kept.keep(item, self.rows_per_unit),
+            None => {
+                self.words.insert(unit.into(), Kept { first: item, others: Vec::new() });
+                unit.len() + size_of::<(Box<[u8]>, Kept)>()
+            }
+        };
+    }
+
+    /// Returns the rows that count.
+    fn into_items(self) -> impl Iterator<Item = Item> {
+        let kept = self.numbers.into_values().chain(self.words.into_values());
+        kept.flat_map(|kept| std::iter::once(kept.first).chain(kept.others))
+    }
+}
+
+impl Kept {
+    /// Takes a row among the `most` rows of the lowest rank, and returns the bytes that it adds.
+    fn keep(&mut self, item: Item, most: usize) -> usize {
+        let item = if item < self.first { std::mem::replace(&mut self.first, item) } else { item };
+        let position = self.others.partition_point(|other| *other <= item);
+        if position + 1 >= most {
+            return 0;
         }
-        let Some(kept) = self.kept.get_mut(unit) else { return };
-        let position = kept.partition_point(|other| *other <= item);
-        if position >= self.rows_per_unit {
-            return;
+        self.others.insert(position, item);
+        if self.others.len() + 1 > most {
+            self.others.pop();
+            return 0;
         }
-        kept.insert(position, item);
-        if kept.len() > self.rows_per_unit {
-            kept.pop();
-        } else {
-            self.bytes += size_of::<Item>();
-        }
+        size_of::<Item>()
     }
 }
 

@@ -36,6 +36,17 @@ fn which_rows_of_a_unit_count_does_not_depend_on_their_order_or_on_others() {
 }
 
 #[test]
+fn units_may_be_words_and_have_more_rows_than_count() {
+    let visits = visits();
+    let given = |unit: &str, rows: i64| [NO_NOISE, ("unit", text(unit)), ("rows_per_unit", Literal::Integer(rows))];
+    // patients have 3, 3, 2 and 2 rows; wards 5, 4 and 1
+    for (unit, rows, expected) in [("patient", 2, 8.0), ("patient", 9, 10.0), ("ward", 1, 3.0), ("ward", 4, 9.0)] {
+        let found = column(&run_on(&Factory, vec![visits.clone()], given(unit, rows)).unwrap(), "estimate");
+        assert_eq!(found, [expected], "{unit} {rows}");
+    }
+}
+
+#[test]
 fn noise_has_the_error_that_is_said() {
     let given = || [("epsilon", Literal::Float(0.5))];
     let once = run(&Factory, given()).unwrap();

@@ -33,3 +33,4 @@ pub(crate) use self::projection::project;
 pub(crate) use self::read::{count, durations};
 pub(crate) use self::release::{GUARANTEE, Release};
 pub(crate) use self::strata::Strata;
+pub(crate) use self::units::whole_numbers;

@@ -140,7 +140,7 @@ fn part_of_long(unit: &[u8]) -> usize {
 }
 
 /// Returns units that are whole numbers, moments or booleans as numbers, one to one; none for texts and dictionaries.
-fn whole_numbers(column: &ArrayRef) -> Result<Option<UInt64Array>> {
+pub(crate) fn whole_numbers(column: &ArrayRef) -> Result<Option<UInt64Array>> {
     let data_type = column.data_type();
     if *data_type == DataType::UInt64 {
         return Ok(Some(column.as_primitive::<UInt64Type>().clone()));

@@ -257,7 +257,8 @@ fn random_bits_print_nothing_of_themselves() {
     assert_eq!(format!("{:?}", RandomBits::new(&mut source)), "RandomBits([redacted])");
 }
 
-/// No line of the crate, tests aside, draws a floating-point number or takes randomness from elsewhere.
+/// No line of the crate, tests aside, draws a floating-point number or takes randomness from elsewhere. Resampling of
+/// what was released already does, from the seeded generator of the run; it must not come near the noise source.
 #[test]
 fn nothing_in_the_crate_draws_floating_point_noise() {
     const FORBIDDEN: [&str; 9] = [
@@ -282,6 +283,10 @@ fn nothing_in_the_crate_draws_floating_point_noise() {
             } else if entry.extension().is_some_and(|extension| extension == "rs") && !entry.ends_with("tests.rs") {
                 n_files += 1;
                 let text = std::fs::read_to_string(&entry).unwrap();
+                if entry.ends_with("histogram/resample.rs") {
+                    found.extend(text.contains("NoiseSource").then(|| "resampling reads the noise source".to_owned()));
+                    continue;
+                }
                 let words = FORBIDDEN.iter().filter(|word| text.contains(**word));
                 found.extend(words.map(|word| format!("{}: {word}", entry.display())));
             }
