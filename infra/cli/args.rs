@@ -107,6 +107,8 @@ pub(crate) enum Command {
     Reproduce(ReproduceOptions),
     /// Check the audit log, prove a record, or look at what was recorded
     Audit(AuditOptions),
+    /// Show privacy budgets, or what was spent of one
+    Budget(BudgetOptions),
     /// Tell other tools of runs and lineage, or look at what waits to be told
     #[command(name = "openlineage")]
     OpenLineage(OpenLineageOptions),
@@ -129,6 +131,20 @@ pub(crate) enum Command {
     /// Write the generated pages of the docs, or check that they are current
     #[command(hide = true)]
     Reference(ReferenceOptions),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "A steward sets a budget in SQL: CALL set_privacy_budget('schema.table', epsilon => 4.0, unit => 'patient_id'). \
+The same rows stand in system.privacy_budgets and system.privacy_charges."
+)]
+pub(crate) struct BudgetOptions {
+    /// Show the account of this table with its newest charges [default: all accounts]
+    #[arg(value_name = "TABLE")]
+    pub(crate) table: Option<String>,
+    /// How many charges
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..))]
+    pub(crate) count: i64,
 }
 
 /// Limits that come before those of the file.

@@ -10,6 +10,7 @@
 mod app;
 mod args;
 mod audit;
+mod budget;
 mod diff;
 mod doctor;
 mod errors;
@@ -108,6 +109,7 @@ fn dispatch(app: &App, command: &Command) -> Result<Exit, Failure> {
         Command::Diff(options) => diff::diff(app, options),
         Command::Reproduce(options) => reproduce::reproduce(app, options),
         Command::Audit(options) => audit::audit(app, options),
+        Command::Budget(options) => budget::budget(app, options),
         Command::OpenLineage(options) => openlineage::openlineage(app, options),
         Command::Schedule(options) => schedule::schedule(app, options),
         Command::Backfill(options) => schedule::backfill(app, options),

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use causeway_model::{
-    Catalog, Dataset, DatasetId, DatasetVersion, Direction, Run, RunId, Step, StepId, StepState, VersionId,
+    Catalog, Dataset, DatasetId, DatasetVersion, Direction, OperatorUse, Run, RunId, Step, StepId, StepState, VersionId,
 };
 
 use crate::errors::Failure;
@@ -18,6 +18,7 @@ pub(crate) struct Record {
     runs: HashMap<RunId, Run>,
     /// The steps that made what others were up to date with.
     makings: HashMap<StepId, StepId>,
+    operators: HashMap<StepId, Vec<OperatorUse>>,
     /// The versions whose rows a step kept and added to.
     kept: HashMap<StepId, Vec<VersionId>>,
 }
@@ -41,6 +42,9 @@ impl Record {
 
     async fn add_all(&mut self, catalog: &dyn Catalog) -> Result<(), Failure> {
         self.steps.extend(catalog.steps(None).await?.into_iter().map(|step| (step.id, step)));
+        for (step, used) in catalog.all_operators().await? {
+            self.operators.entry(step).or_default().push(used);
+        }
         self.runs.extend(catalog.runs(i64::MAX).await?.into_iter().map(|run| (run.id.clone(), run)));
         self.datasets.extend(catalog.datasets(true).await?.into_iter().map(|dataset| (dataset.id, dataset)));
         self.versions.extend(catalog.versions(None).await?.into_iter().map(|version| (version.id, version)));
@@ -105,6 +109,7 @@ impl Record {
             self.runs.insert(step.run.clone(), catalog.run(&step.run).await?);
         }
         self.add_kept(catalog, &step).await?;
+        self.operators.insert(id, catalog.operators(id).await?);
         self.steps.insert(id, step.clone());
         Ok(step)
     }
@@ -161,6 +166,11 @@ impl Record {
     /// Returns a step by its id.
     pub(crate) fn step(&self, id: StepId) -> Option<&Step> {
         self.steps.get(&id)
+    }
+
+    /// Returns the operators that ran in a step.
+    pub(crate) fn operators(&self, step: StepId) -> &[OperatorUse] {
+        self.operators.get(&step).map_or(&[], Vec::as_slice)
     }
 
     /// Returns a run by its id.

@@ -6,7 +6,7 @@ target=${CARGO_TARGET_DIR:-target}
 results=tests/bench/results
 
 python3 -m venv "$target/bench-venv"
-"$target/bench-venv/bin/pip" install --quiet lifelines==0.30.3 duckdb causal-learn==0.1.4.8 linearmodels==7.1 pyfixest==0.60.0
+"$target/bench-venv/bin/pip" install --quiet lifelines==0.30.3 duckdb causal-learn==0.1.4.8 linearmodels==7.1 pyfixest==0.60.0 doubleml==0.11.4
 python=$target/bench-venv/bin/python
 
 cargo build --release -p causeway --bin causeway
@@ -22,6 +22,8 @@ if [ -n "${COLIDE_PUBLIC_CODE:-}" ]; then # a folder with model.py of github.com
   "$python" tests/bench/colide_vs_public.py "$COLIDE_PUBLIC_CODE" "$results/colide.txt"
 fi
 "$python" tests/bench/iv_vs_linearmodels.py "$results/iv_regression.txt"
+"$python" tests/bench/iv_from_delta.py "$target/release/causeway" "$results/iv_from_delta.txt"
+"$python" tests/bench/iv_vs_doubleml.py "$results/iv_late.txt"
 cargo bench -p causeway --bench front_door -- "$results/front_door.txt"
 cargo bench -p causeway-survival
 cargo bench -p causeway-audit

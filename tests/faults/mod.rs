@@ -11,6 +11,7 @@ mod kills;
 mod old;
 mod panics;
 mod proxy;
+mod releases;
 mod resets;
 mod sleeps;
 mod swarm;

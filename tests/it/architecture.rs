@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("causeway-features", &[]),
     ("causeway-failpoints", &[]),
     ("causeway-cluster", &[]),
+    ("causeway-oracle", &[]),
     ("causeway-audit", &[]),
     ("causeway-model", &["causeway-audit"]),
     ("causeway-store", &["causeway-audit", "causeway-model"]),

@@ -178,6 +178,31 @@ fn a_pipeline_that_fails_again_and_again_and_recovers_is_told_twice() {
     }
 }
 
+#[test]
+fn a_slot_whose_job_does_not_start_in_time_is_told_once() {
+    let endpoint = Endpoint::answering(&[]);
+    let lake = lake();
+    configure(&lake, &format!("[alerts]\ndefault = ['hook']\n[alerts.receivers.hook]\nwebhook = '{}'", endpoint.url));
+    let manifest = "[[trigger]]\ntable = \"a.t\"\n[job]\nstart_within_seconds = 1\n";
+    let folder = write_pipeline(&lake, manifest, &[("1_first", "CREATE OR REPLACE TABLE a.u AS SELECT 1 AS n")]);
+    lake.ok(&["schedule", "add", &folder]);
+    lake.ok(&["sql", "-c", "INSERT INTO a.t SELECT 1"]);
+    assert_eq!(lake.ok(&["scheduler", "--once"]), "1 jobs queued\n");
+    // Workers of another group leave the job alone and look for what is late.
+    let mut workers = [lake.start(&["worker", "--groups", "none"]), lake.start(&["worker", "--groups", "none"])];
+    within("the late job is told", || !endpoint.requests().is_empty());
+    std::thread::sleep(Duration::from_secs(12));
+    let requests = endpoint.requests();
+    assert_eq!(requests.len(), 1, "once, whoever looks and however often");
+    let body: Value = serde_json::from_str(&requests[0].body).unwrap();
+    assert_eq!((&body["transition"], &body["pipeline"]), (&"late".into(), &"nightly".into()));
+    let late = lake.query("SELECT late FROM system.slots");
+    assert_eq!(late[0]["late"], "not_started");
+    for worker in &mut workers {
+        kill(worker, "-TERM");
+    }
+}
+
 fn entries(folder: &Path) -> Vec<String> {
     let names = std::fs::read_dir(folder).into_iter().flatten();
     names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()

@@ -90,24 +90,29 @@ impl ObjectStore for Counting {
 }
 
 /// An engine over a counting store.
-struct Lab {
-    engine: Engine,
+pub(crate) struct Lab {
+    pub(crate) engine: Engine,
     store: Arc<Counting>,
     folder: tempfile::TempDir,
 }
 
 impl Lab {
-    /// A table of two sites and a view over it. `nobody` may read neither, but make tables, read and
-    /// write files and call operators; `some` reads one column; `viewer` the view alone; `hidden` all
-    /// columns of no row.
-    async fn open() -> Self {
+    /// Nothing yet.
+    pub(crate) async fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(Counting::default());
         let lake = Lake::on(Arc::<Counting>::clone(&store)).unwrap();
         let catalog = Arc::new(SqliteCatalog::in_memory().await.unwrap());
         let system = Arc::new(System::new(Arc::<SqliteCatalog>::clone(&catalog)));
         let engine = Engine::new(config(folder.path()), catalog, lake, system).unwrap();
-        let lab = Self { engine, store, folder };
+        Self { engine, store, folder }
+    }
+
+    /// A table of two sites and a view over it. `nobody` may read neither, but make tables, read and
+    /// write files and call operators; `some` reads one column; `viewer` the view alone; `hidden` all
+    /// columns of no row.
+    async fn open() -> Self {
+        let lab = Self::empty().await;
         for sql in [
             "CREATE SCHEMA clinical",
             "CREATE TABLE clinical.visits AS SELECT value AS patient, value % 2 AS site, value % 90 AS age \
@@ -132,7 +137,7 @@ impl Lab {
         lab
     }
 
-    async fn run(&self, sql: &str, user: Option<&str>) -> std::result::Result<usize, EngineError> {
+    pub(crate) async fn run(&self, sql: &str, user: Option<&str>) -> std::result::Result<usize, EngineError> {
         let context = StatementContext { user: user.map(str::to_owned), ..StatementContext::default() };
         match self.engine.execute(sql, &context).await? {
             Outcome::Done(_) => Ok(0),
@@ -144,7 +149,7 @@ impl Lab {
     }
 
     /// Runs a statement that is refused; returns the refusal and asserts that no data was read.
-    async fn refused(&self, sql: &str, user: &str) -> String {
+    pub(crate) async fn refused(&self, sql: &str, user: &str) -> String {
         self.store.reset();
         let error = self.run(sql, Some(user)).await.expect_err(sql);
         assert_eq!(self.store.data.load(Ordering::SeqCst), 0, "{sql} read {:?}", self.store.paths.lock().unwrap());

@@ -107,6 +107,22 @@ fn lineage_is_drawn_as_graph_and_picture() {
 }
 
 #[test]
+fn lineage_says_which_columns_played_which_role() {
+    let study = Study::new();
+    study.run();
+    let tree = study.lake.ok(&["lineage", "c.curve"]);
+    assert!(tree.contains("operator kaplan_meier  by sex; event event; time time"), "{tree}");
+    let roles = "SELECT options FROM system.operator_runs WHERE operator = 'kaplan_meier'";
+    let options = study.lake.ok(&["sql", "--format", "csv", "-c", roles]);
+    assert!(
+        options.contains("\"\"event\"\":\"\"event\"\"") && options.contains("\"\"by\"\":[\"\"sex\"\"]"),
+        "{options}"
+    );
+    let downstream = study.lake.ok(&["lineage", "c.clean", "--downstream", "--json"]);
+    assert!(downstream.contains("\"roles\":{\"by\":[\"sex\"],\"event\":\"event\",\"time\":\"time\"}"), "{downstream}");
+}
+
+#[test]
 fn odd_names_are_escaped() {
     let lake = Product::init();
     lake.ok(&["sql", "-q", "-c", "CREATE TABLE x AS SELECT 1 AS \"n&<m>\""]);

@@ -44,3 +44,5 @@ mod serve;
 mod slt;
 #[cfg(test)]
 mod timeline;
+#[cfg(test)]
+mod veil;

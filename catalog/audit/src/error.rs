@@ -131,7 +131,10 @@ impl Finding {
             | Problem::RowGone { .. }
             | Problem::RowBack { .. }
             | Problem::RowTouched { .. }
-            | Problem::RowUnrecorded { .. } => "CW0709",
+            | Problem::RowUnrecorded { .. }
+            | Problem::ChargeChanged { .. }
+            | Problem::ReleaseChanged { .. }
+            | Problem::SpentDiffers { .. } => "CW0709",
             _ => "CW0707",
         }
     }

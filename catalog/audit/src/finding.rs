@@ -154,6 +154,24 @@ pub enum Problem {
         /// The key.
         key: String,
     },
+    /// A charge on a privacy budget, or the chain of charges up to it, is not as it was written.
+    #[error("charge {charge} on a privacy budget, or the one before it, is not as it was written")]
+    ChargeChanged {
+        /// The charge's number.
+        charge: i64,
+    },
+    /// The stored result of a charge is not the one that was released.
+    #[error("the stored result of charge {charge} is not the one that was released")]
+    ReleaseChanged {
+        /// The charge's number.
+        charge: i64,
+    },
+    /// What an account says is spent is not the sum of its charges.
+    #[error("what is spent of the privacy budget of `{dataset}` is not the sum of its charges")]
+    SpentDiffers {
+        /// The dataset.
+        dataset: String,
+    },
     /// The stored state of the tree is not that of the records.
     #[error("the stored state of the tree does not belong to the records")]
     StateDiffers,

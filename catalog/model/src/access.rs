@@ -56,6 +56,8 @@ pub struct Principal {
 pub enum Privilege {
     /// To read a table or view, or some of its columns.
     Select,
+    /// To make private releases of a table or view: to read it through privacy mechanisms alone.
+    Release,
     /// To add rows.
     Insert,
     /// To change rows.
@@ -70,12 +72,14 @@ pub enum Privilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Select, Self::Insert, Self::Update, Self::Delete, Self::Create, Self::Execute];
+    pub const ALL: [Self; 7] =
+        [Self::Select, Self::Release, Self::Insert, Self::Update, Self::Delete, Self::Create, Self::Execute];
 
     /// Returns the word for it, as stored and as shown.
     pub fn name(self) -> &'static str {
         match self {
             Self::Select => "select",
+            Self::Release => "release",
             Self::Insert => "insert",
             Self::Update => "update",
             Self::Delete => "delete",
@@ -251,6 +255,11 @@ impl Rights {
         if shown.is_empty() { ReadableColumns::None } else { ReadableColumns::Some(shown) }
     }
 
+    /// Returns true if private releases may be made of a table.
+    pub fn may_release(&self, table: &TableName) -> bool {
+        self.may(Privilege::Release, &Securable::Table(table.clone()))
+    }
+
     /// Returns true if an identifying column is not hidden by the protection of its table.
     pub fn is_shown(&self, table: &TableName, policy: &DatasetPolicy, column: &str) -> bool {
         let by_name = |grant: &Grant| {
@@ -285,6 +294,7 @@ impl Rights {
                 ReadableColumns::Some(columns) => columns.contains(column),
                 ReadableColumns::None => false,
             }
+            || self.may_release(table)
     }
 
     /// Returns true if the being there of a column of this very dataset may be known: protection hides

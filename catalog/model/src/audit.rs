@@ -53,6 +53,8 @@ pub struct CoveredRows {
     pub digests: BTreeMap<CoveredKey, Digest>,
     /// Those that a record must cover, since they came after the log started.
     pub required: BTreeSet<CoveredKey>,
+    /// What is wrong with the ledger of privacy budgets, recomputed from its charges.
+    pub ledger: Option<Problem>,
 }
 
 /// What a store does for its audit log.
@@ -98,7 +100,8 @@ impl From<Finding> for AuditFailure {
 }
 
 /// Checks the whole log of a catalog: every leaf from its stored content, the exported heads, and
-/// every row of the catalog that a record covers. `progress` is told the number of records checked and
+/// every row of the catalog that a record covers, and that what is spent of privacy budgets is the sum of
+/// the charges. `progress` is told the number of records checked and
 /// of all.
 ///
 /// # Errors
@@ -118,6 +121,9 @@ pub async fn verify(
     let summary = verifier.finish(present)?;
     if let Some((table, key)) = rows.required.difference(&covered).next().cloned() {
         return Err(Finding { place: Place::Catalog, problem: Problem::RowUnrecorded { table, key } }.into());
+    }
+    if let Some(problem) = rows.ledger {
+        return Err(Finding { place: Place::Catalog, problem }.into());
     }
     check_state(log, &summary, first_key).await?;
     Ok(summary)

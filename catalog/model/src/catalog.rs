@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::{
-    AuditLog, Change, ChangeRecord, Dataset, DatasetId, DatasetVersion, Direction, Failure, Grant, JobQueue,
+    AuditLog, Budget, Change, ChangeRecord, Dataset, DatasetId, DatasetVersion, Direction, Failure, Grant, JobQueue,
     LineageRow, NewFile, NewRun, NewStep, OperatorUse, OutboxStatus, Principal, Result, Rights, RowPolicy, Run, RunId,
     RunState, ScheduleBook, Step, StepId, StepOutcome, StepState, TableName, VersionId, Watch,
 };
@@ -13,7 +13,7 @@ use crate::{
 /// The record of datasets, runs and lineage. What changes it is a record of its [`AuditLog`] too, in
 /// the same transaction, once that log has started.
 #[async_trait]
-pub trait Catalog: AuditLog + JobQueue + ScheduleBook + Watch + Send + Sync + Debug {
+pub trait Catalog: AuditLog + Budget + JobQueue + ScheduleBook + Watch + Send + Sync + Debug {
     /// Lists the schemas by name: those created, and those that a dataset was created in. `file`,
     /// where files outside the lake are listed, is none.
     async fn schemas(&self) -> Result<Vec<String>>;

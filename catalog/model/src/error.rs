@@ -1,5 +1,7 @@
 //! What can go wrong in a catalog, by what the caller can do.
 
+use crate::Shortfall;
+
 /// The result of a catalog call.
 pub type Result<T, E = CatalogError> = std::result::Result<T, E>;
 
@@ -45,6 +47,29 @@ pub enum CatalogError {
         /// The attempt that came too late.
         attempt: i64,
     },
+    /// A release would cost more than a privacy budget has left. Nothing was charged; trying again will not help.
+    #[error("{0}")]
+    BudgetExceeded(Box<Shortfall>),
+    /// The policy of a privacy budget does not admit such a release, whatever it costs. Nothing was charged.
+    #[error("the privacy budget of `{dataset}` does not admit the release: {reason}")]
+    BudgetTerms {
+        /// The dataset whose policy it is.
+        dataset: String,
+        /// What it asks for.
+        reason: String,
+    },
+    /// The release was given up after it was paid for; the same key never gives a result.
+    #[error("charge {charge} was burned: its release failed after it was paid for; ask anew, which is charged anew")]
+    ChargeBurned {
+        /// The charge's number.
+        charge: i64,
+    },
+    /// Somebody else has taken a charge over, or it has ended.
+    #[error("charge {charge} is no longer held by this worker; its result is discarded")]
+    ChargeLost {
+        /// The charge's number.
+        charge: i64,
+    },
     /// The catalog was made by a newer binary.
     #[error("the catalog has schema version {found}, this binary knows up to {known}; use a newer causeway")]
     Newer {
@@ -86,6 +111,10 @@ impl CatalogError {
             Self::Invalid(_) => "CW0408",
             Self::LeaseLost { .. } => "CW0409",
             Self::Full(_) => "CW0411",
+            Self::BudgetExceeded(_) => "CW0412",
+            Self::BudgetTerms { .. } => "CW0413",
+            Self::ChargeBurned { .. } => "CW0414",
+            Self::ChargeLost { .. } => "CW0415",
         }
     }
 }

@@ -16,6 +16,7 @@ mod access;
 mod alert;
 pub mod audit;
 mod book;
+mod budget;
 mod catalog;
 #[cfg(feature = "contract-tests")]
 pub mod contract;
@@ -23,6 +24,7 @@ mod dataset;
 mod error;
 mod ids;
 mod job;
+mod ledger;
 mod lineage;
 mod outbox;
 mod parameters;
@@ -39,16 +41,22 @@ pub use access::{
 pub use alert::{Alert, AlertEnd, AlertTransition, NewAlert};
 pub use audit::AuditLog;
 pub use book::ScheduleBook;
+pub use budget::{
+    Adjacency, Amount, BudgetPolicy, Charge, ChargeCost, ChargeLease, ChargePage, ChargeState, Ledger,
+    MAX_STORED_RESULT, NewCharge, PolicyChange, ReleasedResult, Reservation, Shortfall, StoredRelease, WHOLE_DELTA,
+};
 pub use catalog::Catalog;
 pub use dataset::{Column, Dataset, DatasetKind, DatasetPolicy, DatasetVersion, Declared, NewFile};
 pub use error::{CatalogError, Result, WORKER_LOST};
 pub use ids::{
-    AlertId, BackfillId, DatasetId, JobId, RunId, ScheduleId, StepId, TableName, TriggerId, VersionId, WorkerId,
+    AlertId, BackfillId, ChargeId, DatasetId, JobId, RunId, ScheduleId, StepId, TableName, TriggerId, VersionId,
+    WorkerId,
 };
 pub use job::{
     Attempt, AttemptOutcome, Claim, ClaimedJob, ConcurrencyGroup, Ending, ErrorClass, Job, JobKind, JobPage, JobState,
     Lease, NewJob, Submitted,
 };
+pub use ledger::Budget;
 pub use lineage::{Direction, EdgeKind, EdgeSource, LineageEdge, LineageRow};
 pub use outbox::{Change, ChangeRecord, Failure, OutboxStatus, Transition};
 pub use parameters::{

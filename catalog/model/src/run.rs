@@ -256,7 +256,7 @@ pub struct OperatorUse {
     pub operator: String,
     /// Its version.
     pub version: i64,
-    /// Its options as JSON, defaults included.
+    /// Its options as JSON, defaults and the columns of its roles included.
     pub options: serde_json::Value,
     /// Its report as JSON.
     pub report: serde_json::Value,

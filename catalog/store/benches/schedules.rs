@@ -24,13 +24,13 @@ const BOUND: Duration = Duration::from_millis(100);
 
 const ROUNDS: usize = 50;
 
-/// Every queued job belongs to a slot of the first schedule, every one that is done to its backfill.
+/// Every queued job belongs to a slot of the first schedule, is late and nobody was told; every one that is done to its backfill.
 fn fill(numbers: &str) -> String {
     format!(
         "INSERT INTO job (id, kind, work, base_dir, run, actor, priority, max_attempts, state, turn, run_at, submitted_at) \
          {numbers} SELECT i, 'pipeline', '/p', '/p', 'old-' || i, 'admin', 0, 3, 'queued', i, i, i FROM n; \
-         INSERT INTO slot (schedule_id, fire_at, slot_start, slot_end, cause, job_id, fired_at) \
-         {numbers} SELECT 1, i * 60000, (i - 1) * 60000, i * 60000, 'rule', i, i FROM n; \
+         INSERT INTO slot (schedule_id, fire_at, slot_start, slot_end, cause, job_id, fired_at, look_at) \
+         {numbers} SELECT 1, i * 60000, (i - 1) * 60000, i * 60000, 'rule', i, i, (i + 1) * 60000 FROM n; \
          INSERT INTO job (id, kind, work, base_dir, run, actor, priority, max_attempts, state, turn, run_at, submitted_at, \
          finished_at, backfill_id) {numbers} SELECT {N_JOBS} + i, 'pipeline', '/p', '/p', 'done-' || i, 'admin', 0, 3, \
          'succeeded', i, i, i, i, 1 FROM n; \
@@ -119,6 +119,7 @@ async fn measure(name: &str, catalog: &dyn Catalog) {
     let times = [
         ("agenda, all schedules due", time(async |_| catalog.agenda().await).await),
         ("fire one slot", time(async |round| fire(catalog, round).await).await),
+        ("tell of 100 that are late", time(async |_| catalog.raise_late_alerts(100).await).await),
         ("what a backfill has done", time(async |_| catalog.backfills(None).await).await),
         ("figures of a scrape", time(async |_| catalog.figures().await).await),
         ("slots, the last 100", time(async |_| catalog.slots(None, 100).await).await),

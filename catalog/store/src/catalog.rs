@@ -15,19 +15,20 @@ use tokio::time::Instant;
 use causeway_audit::{Event, LogId, Node, NodeId, PublicKey};
 use causeway_model::audit::{AuditRecord, AuditState, CoveredRows};
 use causeway_model::{
-    Agenda, Alert, AlertEnd, AlertId, Attempt, AuditLog, Backfill, BackfillId, BackfillStep, Catalog, CatalogError,
-    Change, ChangeRecord, Claim, ClaimedJob, Dataset, DatasetId, DatasetVersion, Direction, Ending, Failure, Figures,
-    Grant, Job, JobId, JobPage, JobQueue, JobState, Lease, LineageRow, LogLine, Moment, NewAlert, NewBackfill, NewFile,
-    NewJob, NewLogLine, NewRun, NewStep, NewWorker, OperatorUse, OutboxStatus, Principal, Registered, Result, Rights,
-    RowPolicy, RuleFiring, Run, RunId, RunState, ScheduleBook, ScheduleEntry, ScheduleId, ScheduleSpec, Slot, Step,
-    StepId, StepOutcome, StepState, Submitted, TableName, TransactionCounts, TriggerFiring, VersionId, Watch, WorkerId,
-    WorkerRecord, WorkerState,
+    Agenda, Alert, AlertEnd, AlertId, Attempt, AuditLog, Backfill, BackfillId, BackfillStep, Budget, BudgetPolicy,
+    Catalog, CatalogError, Change, ChangeRecord, Charge, ChargeId, ChargeLease, ChargePage, Claim, ClaimedJob, Dataset,
+    DatasetId, DatasetVersion, Direction, Ending, Failure, Figures, Grant, Job, JobId, JobPage, JobQueue, JobState,
+    Lease, Ledger, LineageRow, LogLine, Moment, NewAlert, NewBackfill, NewCharge, NewFile, NewJob, NewLogLine, NewRun,
+    NewStep, NewWorker, OperatorUse, OutboxStatus, PolicyChange, Principal, Registered, ReleasedResult, Reservation,
+    Result, Rights, RowPolicy, RuleFiring, Run, RunId, RunState, ScheduleBook, ScheduleEntry, ScheduleId, ScheduleSpec,
+    Slot, Step, StepId, StepOutcome, StepState, StoredRelease, Submitted, TableName, TransactionCounts, TriggerFiring,
+    VersionId, Watch, WorkerId, WorkerRecord, WorkerState,
 };
 
 use crate::connection::Connection;
 use crate::error::{Result as StoreResult, StoreError};
 use crate::lineage::{self, Question};
-use crate::{access, audit, check, complete, datasets, files, jobs, outbox, runs, schedules, steps, watch};
+use crate::{access, audit, budget, check, complete, datasets, files, jobs, outbox, runs, schedules, steps, watch};
 
 /// A catalog in a database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -375,6 +376,54 @@ impl<B: Backend> AuditLog for SqlCatalog<B> {
 }
 
 #[async_trait]
+impl<B: Backend> Budget for SqlCatalog<B> {
+    async fn set_budget(&self, dataset: &TableName, policy: &BudgetPolicy, change: &PolicyChange) -> Result<Ledger> {
+        write!(self, |connection| budget::set(connection, dataset, policy, change))
+    }
+
+    async fn budget(&self, dataset: &TableName) -> Result<Option<Ledger>> {
+        read_one!(self, |connection| budget::account(connection, dataset))
+    }
+
+    async fn budgets(&self) -> Result<Vec<Ledger>> {
+        read_one!(self, |connection| budget::all(connection))
+    }
+
+    async fn budgets_of(&self, inputs: &[VersionId]) -> Result<Vec<Ledger>> {
+        read!(self, |connection| budget::of(connection, inputs))
+    }
+
+    async fn reserve_charge(&self, charge: &NewCharge, lease_ms: i64) -> Result<Reservation> {
+        let datasets = read!(self, |connection| budget::sources(connection, &charge.inputs))?;
+        write!(self, |connection| budget::reserve(connection, charge, &datasets, lease_ms))
+    }
+
+    async fn renew_charge(&self, lease: &ChargeLease, lease_ms: i64) -> Result<()> {
+        write!(self, |connection| budget::renew(connection, lease, lease_ms))
+    }
+
+    async fn release_charge(&self, lease: &ChargeLease, result: &ReleasedResult) -> Result<Charge> {
+        write!(self, |connection| budget::release(connection, lease, result))
+    }
+
+    async fn burn_charge(&self, lease: &ChargeLease, code: &str) -> Result<Charge> {
+        write!(self, |connection| budget::burn(connection, lease, code))
+    }
+
+    async fn charge(&self, id: ChargeId) -> Result<Charge> {
+        read_one!(self, |connection| budget::one(connection, id))
+    }
+
+    async fn charges(&self, page: &ChargePage) -> Result<Vec<Charge>> {
+        read_one!(self, |connection| budget::charges(connection, page))
+    }
+
+    async fn stored_release(&self, question: &str) -> Result<Option<StoredRelease>> {
+        read!(self, |connection| budget::stored(connection, question))
+    }
+}
+
+#[async_trait]
 impl<B: Backend> JobQueue for SqlCatalog<B> {
     async fn submit_job(&self, job: &NewJob) -> Result<Submitted> {
         write!(self, |connection| jobs::submit(connection, job))
@@ -463,7 +512,7 @@ impl<B: Backend> Watch for SqlCatalog<B> {
     }
 
     async fn raise_late_alerts(&self, limit: i64) -> Result<u64> {
-        if !read_one!(self, |connection| watch::alerts::is_late(connection))? {
+        if !read_one!(self, |connection| watch::alerts::is_look_due(connection))? {
             return Ok(0);
         }
         hold!(self, |connection| watch::alerts::raise_late(connection, limit))

@@ -2,7 +2,7 @@
 
 use crate::connection::{Connection, Sql};
 use crate::error::{Result, damaged};
-use crate::migrate;
+use crate::{budget, migrate};
 
 const COUNTS: &str = "SELECT (SELECT COUNT(*) FROM dataset WHERE dropped_at IS NULL), \
                       (SELECT COUNT(*) FROM dataset_version), (SELECT COUNT(*) FROM run), \
@@ -19,6 +19,7 @@ pub(crate) async fn check(connection: &mut Connection) -> Result<String> {
         Connection::Sqlite(_) => check_file(connection).await?,
         Connection::Postgres(_) => check_server(connection).await?,
     };
+    let charges = budget::check(connection).await?;
     let product: String = connection.query(PRODUCT).fetch_scalar().await?;
     let schema = migrate::current(connection).await?;
     let counts = connection.query(COUNTS).fetch_one().await?;
@@ -26,7 +27,7 @@ pub(crate) async fn check(connection: &mut Connection) -> Result<String> {
         [counts.get::<i64>(0)?, counts.get::<i64>(1)?, counts.get::<i64>(2)?, counts.get::<i64>(3)?];
     Ok(format!(
         "{product}, schema {schema} of {}: {datasets} datasets, {versions} versions, {runs} runs, \
-         {edges} lineage edges; {soundness}",
+         {edges} lineage edges, {charges} privacy charges; {soundness}",
         migrate::known()
     ))
 }

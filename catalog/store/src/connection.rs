@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use chrono::{DateTime, Utc};
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -81,6 +82,11 @@ impl Connection {
             Self::Postgres(_) => sql.postgres,
         };
         Query::new(self, text.into_sql_str(), true)
+    }
+
+    /// Returns the time where the database has no clock but the machine's: SQLite would ask the same one, by a statement.
+    pub(crate) fn own_time(&self) -> Option<DateTime<Utc>> {
+        matches!(self, Self::Sqlite(_)).then(Utc::now)
     }
 
     /// Runs statements without parameters or rows, one after the other.

@@ -17,6 +17,7 @@
 
 mod access;
 mod audit;
+mod budget;
 mod catalog;
 mod check;
 mod complete;

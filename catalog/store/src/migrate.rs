@@ -92,6 +92,20 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../../migrations/0011_progress.postgres.sql"),
         },
     },
+    Migration {
+        name: "late",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0012_late.sqlite.sql"),
+            postgres: include_str!("../../migrations/0012_late.postgres.sql"),
+        },
+    },
+    Migration {
+        name: "budget",
+        sql: Sql {
+            sqlite: include_str!("../../migrations/0013_budget.sqlite.sql"),
+            postgres: include_str!("../../migrations/0013_budget.postgres.sql"),
+        },
+    },
 ];
 
 const RECORD: Sql = Sql {

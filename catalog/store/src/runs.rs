@@ -63,9 +63,6 @@ pub(crate) async fn finish(connection: &mut Connection, run: &RunId, state: RunS
     let now = write::now(connection).await?;
     set_state(connection, run, state, Some(&now)).await?;
     let ended = if state == RunState::Succeeded { Transition::Complete } else { Transition::Fail };
-    if state == RunState::Succeeded {
-        set_end_order(connection, run).await?;
-    }
     outbox::run(connection, run, ended, &now).await
 }
 
@@ -93,16 +90,14 @@ pub(crate) async fn number(connection: &mut Connection, run: &RunId) -> Result<O
     connection.query("SELECT id FROM run WHERE uuid = $1").bind(&run.0).fetch_optional_scalar().await
 }
 
-/// Numbers the runs of a pipeline in the order in which they succeed.
-async fn set_end_order(connection: &mut Connection, run: &RunId) -> Result<()> {
-    let sql = "UPDATE run SET end_order = (SELECT COALESCE(MAX(o.end_order), 0) + 1 FROM run o \
-               WHERE o.pipeline = run.pipeline) WHERE uuid = $1 AND pipeline IS NOT NULL";
-    connection.query(sql).bind(&run.0).execute().await.map(drop)
-}
-
+/// Sets where a run is. The runs of a pipeline are numbered in the order in which they succeed.
 async fn set_state(connection: &mut Connection, run: &RunId, state: RunState, finished_at: Option<&str>) -> Result<()> {
     let changed = connection
-        .query("UPDATE run SET state = $1, finished_at = $2 WHERE uuid = $3")
+        .query(
+            "UPDATE run SET state = $1, finished_at = $2, end_order = CASE WHEN $1 = 'succeeded' AND pipeline IS NOT NULL \
+             THEN (SELECT COALESCE(MAX(o.end_order), 0) + 1 FROM run o WHERE o.pipeline = run.pipeline) ELSE end_order END \
+             WHERE uuid = $3",
+        )
         .bind(state.name())
         .bind(finished_at)
         .bind(&run.0)

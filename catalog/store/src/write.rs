@@ -4,14 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use causeway_model::{Column, DatasetId, DatasetKind, DatasetPolicy, StepId, TableName, VersionId};
 
-use crate::connection::{Connection, Sql};
+use chrono::SecondsFormat;
+
+use crate::connection::Connection;
 use crate::datasets::FILE_SCHEMA;
 use crate::error::{Result, invalid};
 
-const NOW: Sql = Sql {
-    sqlite: "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
-    postgres: "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')",
-};
+const NOW: &str = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
 
 const INTO_COLUMNS: &str =
     "INSERT INTO dataset_column (version_id, ordinal, name, data_type, nullable, unit, meaning, identifying)";
@@ -41,7 +40,10 @@ pub(crate) struct NewVersion<'a> {
 
 /// Returns the database's time. Asked once a transaction, so that all its rows agree.
 pub(crate) async fn now(connection: &mut Connection) -> Result<String> {
-    connection.query(NOW).fetch_scalar().await
+    match connection.own_time() {
+        Some(time) => Ok(time.to_rfc3339_opts(SecondsFormat::Millis, true)),
+        None => connection.query(NOW).fetch_scalar().await,
+    }
 }
 
 pub(crate) async fn schema(connection: &mut Connection, name: &str, now: &str) -> Result<()> {

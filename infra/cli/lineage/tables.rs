@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use causeway_model::{Direction, Step, VersionId};
+use causeway_core::OperatorFactory;
+use causeway_model::{Direction, OperatorUse, Step, VersionId};
 use causeway_system::Target;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::record::Record;
 use crate::terminal::{Terminal, Tone};
@@ -46,6 +47,7 @@ impl Drawing<'_> {
         }
         for step in self.steps_at(version, direction) {
             let mut step_node = self.step_node(step);
+            step_node.children.extend(self.record.operators(step.id).iter().map(|used| self.operator_node(used)));
             let next = if direction == Direction::Upstream { &step.inputs } else { &step.outputs };
             for neighbour in next.iter().filter(|neighbour| **neighbour != version) {
                 let mut child = self.version_node(*neighbour);
@@ -95,4 +97,33 @@ impl Drawing<'_> {
         let run = self.terminal.paint_output(Tone::Faint, &format!("run {} at {when}", step.run));
         Node::new(format!("{text}  {run}"), json!({"step": step.name, "kind": step.kind, "run": step.run.0}))
     }
+
+    /// Says which columns played which role in an operator: what was the outcome, what the treatment.
+    fn operator_node(&self, used: &OperatorUse) -> Node {
+        let spec = causeway_all::find(&used.operator).map(OperatorFactory::spec);
+        let roles = spec.into_iter().flat_map(|spec| spec.inputs).flat_map(|input| input.columns);
+        let mut played = serde_json::Map::new();
+        for role in roles {
+            if let Some(columns) = used.options.get(role.role).filter(|value| value.is_string() || value.is_array()) {
+                played.insert(role.role.to_owned(), columns.clone());
+            }
+        }
+        let said: Vec<String> = played.iter().map(|(role, columns)| format!("{role} {}", names(columns))).collect();
+        let text = format!("operator {}", self.terminal.paint_output(Tone::Strong, &used.operator));
+        let roles = self.terminal.paint_output(Tone::Faint, &said.join("; "));
+        Node::new(format!("{text}  {roles}"), json!({"operator": used.operator, "roles": played}))
+    }
+}
+
+/// Names of one role that are printed.
+const MAX_NAMES: usize = 12;
+
+/// Lists column names: one, or those of an array.
+fn names(columns: &Value) -> String {
+    let all: Vec<&str> = match columns {
+        Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+        name => name.as_str().into_iter().collect(),
+    };
+    let first = all.iter().take(MAX_NAMES).copied().collect::<Vec<_>>().join(", ");
+    if all.len() > MAX_NAMES { format!("{first} and {} more", all.len() - MAX_NAMES) } else { first }
 }

@@ -1,6 +1,6 @@
 //! Measures how near `grn_dropout` comes to a known network when values were lost.
 //!
-//! usage: `study_grn CURATED_FOLDER [GENES...]`
+//! usage: `study_grn CURATED_FOLDER [GENES...]`, or `study_grn given CELLS.csv.gz EDGES.csv`
 //!
 //! The design of Dai et al. 2024, section 5: random graphs of mean degree 2 over 10 and 30 genes (or GENES), linear
 //! systems with Gaussian noise, or their standardised exponentials; 10 000 cells; three mechanisms of dropout; 5
@@ -8,6 +8,9 @@
 //! code. 'oracle' sees the values before dropout. Prints Markdown tables: mean and range of the F1 score of the
 //! skeleton and of the structural Hamming distance between CPDAGs, beside earlier figures (numpy code, other random
 //! numbers) where there are some. Then the F1 scores of the simulated Boolean networks in CURATED_FOLDER.
+//!
+//! With `given` it searches those cells, whose true edges (source,target) form a DAG, and prints a line for each rule of
+//! deletion: its name, F1 and distance. `tests/bench/grn_same_cells.py` compares them with the earlier code's on the same cells.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -54,8 +57,13 @@ const EARLIER: [(usize, &str, &str, Means); 12] = [
 #[expect(clippy::print_stdout, reason = "the result of the example")]
 fn main() -> Found<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, cells, edges] = arguments.as_slice()
+        && first == "given"
+    {
+        return given(Path::new(cells), Path::new(edges));
+    }
     let [folder, genes @ ..] = arguments.as_slice() else {
-        return Err("usage: study_grn CURATED_FOLDER [GENES...]".into());
+        return Err("usage: study_grn CURATED_FOLDER [GENES...], or study_grn given CELLS.csv.gz EDGES.csv".into());
     };
     let genes = genes.iter().map(|text| text.parse()).collect::<Result<Vec<usize>, _>>()?;
     println!(
@@ -71,6 +79,23 @@ fn main() -> Found<()> {
     println!("|---|---|---|---|---|");
     for network in ["HSC", "GSD"] {
         curated(Path::new(folder), network)?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the result of the example")]
+fn given(cells: &Path, edges: &Path) -> Found<()> {
+    let cells = read_cells(cells)?;
+    let text = std::fs::read_to_string(edges)?;
+    let dag: Vec<(&str, &str)> = text.lines().skip(1).filter_map(|line| line.split_once(',')).collect();
+    let column = |values: Vec<&str>| -> ArrayRef { Arc::new(StringArray::from(values)) };
+    let truth = class_of(&RecordBatch::try_from_iter([
+        ("source", column(dag.iter().map(|edge| edge.0).collect())),
+        ("target", column(dag.iter().map(|edge| edge.1).collect())),
+    ])?)?;
+    for deletion in ["none", "cond", "all"] {
+        let (f1, shd) = distance(search(&cells, deletion, "fisher_z")?, truth.clone())?;
+        println!("{deletion} {f1:.4} {shd}");
     }
     Ok(())
 }

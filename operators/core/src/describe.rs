@@ -142,6 +142,7 @@ impl crate::OutputType {
             Self::Int64 => "bigint".to_owned(),
             Self::Boolean => "boolean".to_owned(),
             Self::Utf8 => "text".to_owned(),
+            Self::Doubles => "list of double".to_owned(),
             Self::EachOf(role) => format!("as `{role}`"),
         }
     }

@@ -36,6 +36,15 @@ impl Literals {
         }
     }
 
+    /// Adds the options of another call that this one lacks.
+    #[must_use]
+    pub fn or(mut self, others: Self) -> Self {
+        for (name, value) in others.0 {
+            self.0.entry(name).or_insert(value);
+        }
+        self
+    }
+
     /// Checks names, types and ranges against `spec` and fills in the defaults.
     ///
     /// # Errors

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::{
-    ColumnOrigin, ColumnRole, ColumnType, Literals, OperatorError, OutputType, PrivacyClaim, Result, Spec, nearest,
+    ColumnOrigin, ColumnRole, ColumnType, Literal, Literals, OperatorError, OutputType, PrivacyClaim, Result, Spec,
+    nearest,
 };
 
 /// A column that plays a role.
@@ -98,6 +99,22 @@ impl Roles {
     /// Returns all columns that play a role, in the order the caller named them.
     pub fn columns(&self, role: &str) -> Vec<&BoundColumn> {
         self.columns.iter().filter(|column| column.role == role).collect()
+    }
+
+    /// Returns which columns play the roles, as options would name them: what lineage keeps of a call that named none.
+    #[must_use]
+    pub fn as_options(&self) -> Literals {
+        let mut options = Literals::default();
+        for role in self.spec.inputs.iter().flat_map(|input| input.columns) {
+            let names: Vec<Literal> =
+                self.columns(role.role).iter().map(|column| Literal::Text(column.name.clone())).collect();
+            match (role.several, names.first()) {
+                (_, None) => {}
+                (true, _) => options.insert(role.role, Literal::List(names)),
+                (false, Some(name)) => options.insert(role.role, name.clone()),
+            }
+        }
+        options
     }
 
     /// Returns the output schema that the spec promises for these inputs.
@@ -253,5 +270,6 @@ fn data_type(kind: OutputType) -> DataType {
         OutputType::Int64 => DataType::Int64,
         OutputType::Boolean => DataType::Boolean,
         OutputType::Utf8 | OutputType::EachOf(_) => DataType::Utf8,
+        OutputType::Doubles => DataType::List(Arc::new(Field::new("item", DataType::Float64, false))),
     }
 }

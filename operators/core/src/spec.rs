@@ -165,6 +165,8 @@ pub enum OutputType {
     Boolean,
     /// String.
     Utf8,
+    /// List of 64-bit floats, none of them null.
+    Doubles,
     /// One output column for each column bound to the role, same name and type.
     EachOf(&'static str),
 }

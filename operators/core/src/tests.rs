@@ -237,6 +237,18 @@ fn a_role_of_two_inputs_is_one_option() {
 }
 
 #[test]
+fn roles_that_were_taken_by_default_are_told_as_options() {
+    let fields = [("dose", DataType::Float64), ("ward", DataType::Utf8)];
+    let roles = resolve(&[("by", Literal::List(vec![text("ward")]))], &fields).unwrap();
+    let mut options = Literals::default();
+    options.insert("dose", text("mg"));
+    let merged = options.clone().or(roles.as_options());
+    assert_eq!(merged.text("dose"), Some("mg"), "what was said stays");
+    assert_eq!(Literals::default().or(roles.as_options()).text("dose"), Some("dose"));
+    assert_eq!(merged.texts("by"), ["ward"]);
+}
+
+#[test]
 fn an_option_may_take_a_number_or_the_name_of_a_column() {
     static SPLIT: Spec = Spec {
         name: "split_doses",

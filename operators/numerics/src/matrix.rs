@@ -131,46 +131,83 @@ impl Matrix {
     /// assert!((values[0] - 1.0).abs() < 1e-15 && (values[1] - 3.0).abs() < 1e-15);
     /// ```
     pub fn symmetric_eigenvalues(&self) -> Vec<f64> {
+        let mut values = self.diagonalised(&mut Self::zeros(0, 0)).diagonal();
+        values.sort_by(f64::total_cmp);
+        values
+    }
+
+    /// Returns the eigenvalues of a symmetric matrix, in no order, and the eigenvectors as columns in the same order.
+    ///
+    /// As [`Matrix::symmetric_eigenvalues`].
+    ///
+    /// ```
+    /// use causeway_numerics::matrix::Matrix;
+    /// let matrix = Matrix::from_rows(2, vec![2.0, 1.0, 1.0, 2.0]);
+    /// let (values, vectors) = matrix.symmetric_eigen();
+    /// let again = vectors.times(&Matrix::from_fn(2, 2, |i, j| if i == j { values[i] } else { 0.0 }));
+    /// assert!((again.times(&vectors.transposed())[(0, 1)] - 1.0).abs() < 1e-15);
+    /// ```
+    pub fn symmetric_eigen(&self) -> (Vec<f64>, Self) {
+        let mut vectors = Self::identity(self.n_rows);
+        (self.diagonalised(&mut vectors).diagonal(), vectors)
+    }
+
+    /// Returns the matrix rotated until it is diagonal, and rotates the columns of `vectors` along.
+    fn diagonalised(&self, vectors: &mut Self) -> Self {
         const MAX_SWEEPS: u32 = 60;
         let mut matrix = self.clone();
         for _ in 0..MAX_SWEEPS {
             let mut rotated = false;
             for p in 0..matrix.n_rows {
                 for q in p + 1..matrix.n_rows {
-                    rotated |= matrix.rotate(p, q);
+                    let Some(turn) = matrix.rotate(p, q) else { continue };
+                    rotated = true;
+                    for row in 0..vectors.n_rows {
+                        turn.apply(&mut vectors.values, (row * vectors.n_columns + p, row * vectors.n_columns + q));
+                    }
                 }
             }
             if !rotated {
                 break;
             }
         }
-        let mut values = matrix.diagonal();
-        values.sort_by(f64::total_cmp);
-        values
+        matrix
     }
 
-    /// Makes the entry of p and q zero by a rotation; false if it is as good as zero already.
-    fn rotate(&mut self, p: usize, q: usize) -> bool {
+    /// Makes the entry of p and q zero by a rotation; none if it is as good as zero already.
+    fn rotate(&mut self, p: usize, q: usize) -> Option<Turn> {
         let (diagonal_p, diagonal_q, beside) = (self[(p, p)], self[(q, q)], self[(p, q)]);
         if beside.abs() <= f64::EPSILON * (diagonal_p * diagonal_q).abs().sqrt() || beside.abs() < f64::MIN_POSITIVE {
-            return false;
+            return None;
         }
         let ratio = (diagonal_q - diagonal_p) / (2.0 * beside);
         let tangent = ratio.signum() / (ratio.abs() + ratio.hypot(1.0));
         let cosine = 1.0 / tangent.hypot(1.0);
-        let sine = tangent * cosine;
+        let turn = Turn { cosine, sine: tangent * cosine };
+        let n = self.n_columns;
         for index in 0..self.n_rows {
-            let (at_p, at_q) = (self[(index, p)], self[(index, q)]);
-            self[(index, p)] = cosine * at_p - sine * at_q;
-            self[(index, q)] = sine * at_p + cosine * at_q;
+            turn.apply(&mut self.values, (index * n + p, index * n + q));
         }
         for index in 0..self.n_rows {
-            let (at_p, at_q) = (self[(p, index)], self[(q, index)]);
-            self[(p, index)] = cosine * at_p - sine * at_q;
-            self[(q, index)] = sine * at_p + cosine * at_q;
+            turn.apply(&mut self.values, (p * n + index, q * n + index));
         }
         (self[(p, q)], self[(q, p)]) = (0.0, 0.0);
-        true
+        Some(turn)
+    }
+}
+
+/// A rotation of two coordinates.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    cosine: f64,
+    sine: f64,
+}
+
+impl Turn {
+    fn apply(self, values: &mut [f64], (p, q): (usize, usize)) {
+        let (at_p, at_q) = (values[p], values[q]);
+        values[p] = self.cosine * at_p - self.sine * at_q;
+        values[q] = self.sine * at_p + self.cosine * at_q;
     }
 }
 

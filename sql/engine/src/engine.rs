@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use causeway_core::{Cancel, OperatorFactory};
 use causeway_lake::Lake;
-use causeway_model::{Catalog, NewRun, Parameters, Rights, RunId, RunKind, RunState, Step, TableName};
+use causeway_model::{Catalog, NewRun, Parameters, Rights, RunId, RunKind, RunState, Step, TableName, VersionId};
 use datafusion::execution::TaskContext;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -32,6 +32,7 @@ use crate::parse::{Parsed, Statement, parse_one, parse_script};
 use crate::plan::{Planned, on_big_stack};
 use crate::procedure::Procedures;
 use crate::relations::CallPlanner;
+use crate::release::{Till, explained};
 use crate::resolve::{Lookup, Resolved};
 use crate::resources::{JobResources, Usage, job_runtime};
 use crate::running::Running;
@@ -205,7 +206,7 @@ impl Engine {
                 let query = self.bind_parameters(&name, &parameters)?;
                 self.query(sql, query, context).await.map(Outcome::Rows)
             }
-            Statement::Call(call) => self.call(&call, context).await?.rows().map(Outcome::Rows),
+            Statement::Call(call) => self.call(&call, context).await.map(Outcome::Rows),
             statement => self.statement(Parsed { statement, ..parsed }, context).await,
         }
     }
@@ -294,7 +295,7 @@ impl Engine {
     async fn query(&self, sql: &str, mut query: Box<Query>, context: &StatementContext) -> Result<Rows> {
         let references = prepare(&mut query, Some(&context.parameters))?;
         let guard = self.guard(context).await?;
-        let (state, _running) = self.session(context, &guard)?;
+        let (state, _running) = self.session(context, &guard, None)?;
         let resolved = Arc::new(self.lookup(context, &state, &guard).resolve(&references).await?);
         let admission = self.admit(sql, &references, &resolved, context);
         let (cancel, timeout) = (context.cancel.clone(), self.config().timeout);
@@ -316,13 +317,14 @@ impl Engine {
         })?;
         let references = prepare(query, Some(&context.parameters))?;
         let guard = self.guard(context).await?;
-        let (state, _running) = self.session(context, &guard)?;
+        let (state, _running) = self.session(context, &guard, None)?;
         let resolved = Arc::new(self.lookup(context, &state, &guard).resolve(&references).await?);
-        if !resolved.narrowed.is_empty() {
-            return Err(denied("EXPLAIN would show what your rights hide of a table")
-                .with_hint("ask someone who may read all of it"));
-        }
         let admission = self.admit(sql, &references, &resolved, context);
+        if !resolved.narrowed.is_empty() {
+            let query = query.clone();
+            let rows = self.explain_releases(&state, &resolved, query, is_analyze(&statement)).await?;
+            return Ok(admission.before(rows));
+        }
         let (cancel, timeout) = (context.cancel.clone(), self.config().timeout);
         self.planning(&state, &resolved, move |planning, handle| {
             let plan = planning.plan(statement).map_err(|error| EngineError::of_plan(&error))?;
@@ -332,6 +334,24 @@ impl Engine {
         })
         .await
         .map(|rows| admission.before(rows))
+    }
+
+    /// Explains private releases to somebody who may make no more than those: what they cost and what is left. Nothing
+    /// that depends on rows is told, not even how many files there are.
+    async fn explain_releases(
+        &self,
+        state: &Arc<SessionState>,
+        resolved: &Arc<Resolved>,
+        query: Box<Query>,
+        is_analyze: bool,
+    ) -> Result<Rows> {
+        if is_analyze || !resolved.is_veiled_alone() {
+            return Err(denied("EXPLAIN would show what your rights hide of a table")
+                .with_hint("ask someone who may read all of it; EXPLAIN of private releases shows their cost"));
+        }
+        let planned = self.plan(state, resolved, query, Box::new(Ok), false).await?;
+        let inputs: Vec<VersionId> = resolved.pins.values().map(|pin| pin.version.id).collect();
+        explained(&planned.logical, &self.catalog().budgets_of(&inputs).await?)
     }
 
     /// Returns all that a user may do; `None` is the embedded mode's only user.
@@ -356,8 +376,10 @@ impl Engine {
         &self,
         context: &StatementContext,
         guard: &Guard,
+        run: Option<&RunId>,
     ) -> Result<(Arc<SessionState>, Arc<Running>)> {
-        let running = Arc::new(Running::new(context, Arc::clone(&self.0.pool)));
+        let till = Till::new(Arc::clone(self.catalog()), Arc::clone(&guard.rights), run.cloned());
+        let running = Arc::new(Running::new(context, Arc::clone(&self.0.pool), till));
         let mut state = self.0.session.clone();
         state.config_mut().set_extension(Arc::clone(&running));
         let calls = CallPlanner { system: Arc::clone(&self.0.system), rights: Arc::clone(&guard.rights) };
@@ -532,6 +554,14 @@ impl std::fmt::Debug for Engine {
 
 fn parsed_kind() -> crate::api::StatementKind {
     crate::api::StatementKind::Query
+}
+
+fn is_analyze(statement: &DfStatement) -> bool {
+    match statement {
+        DfStatement::Explain(explain) => explain.analyze || is_analyze(&explain.statement),
+        DfStatement::Statement(statement) => matches!(statement.as_ref(), SqlStatement::Explain { analyze: true, .. }),
+        _ => false,
+    }
 }
 
 fn explained_query(statement: &mut DfStatement) -> Option<&mut Box<Query>> {

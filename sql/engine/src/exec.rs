@@ -32,6 +32,7 @@ use tokio::task::JoinSet;
 use crate::access::Barrier;
 use crate::error::EngineError;
 use crate::node::OperatorNode;
+use crate::release::Question;
 use crate::running::{CancelOnDrop, Running};
 use crate::scratch::SpillFolder;
 
@@ -59,13 +60,14 @@ impl ExtensionPlanner for OperatorExtension {
         &self,
         _planner: &dyn PhysicalPlanner,
         node: &dyn UserDefinedLogicalNode,
-        _logical_inputs: &[&LogicalPlan],
+        logical_inputs: &[&LogicalPlan],
         inputs: &[Arc<dyn ExecutionPlan>],
         _state: &dyn Session,
         _context: &datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let Some(node) = node.as_any().downcast_ref::<OperatorNode>() else { return Ok(Barrier::plan(node, inputs)) };
-        let exec = OperatorExec::new(node.factory, &node.literals, &node.operator, inputs.to_vec())?;
+        let question = Question::of(node.factory, &node.literals, node.operator.as_ref(), logical_inputs)?;
+        let exec = OperatorExec::new(node, inputs.to_vec(), question.map(Arc::new))?;
         Ok(Some(Arc::new(exec)))
     }
 }
@@ -77,17 +79,14 @@ struct OperatorExec {
     literals: Arc<Literals>,
     operator: Arc<dyn Operator>,
     inputs: Vec<Arc<dyn ExecutionPlan>>,
+    /// What a privacy mechanism is asked.
+    question: Option<Arc<Question>>,
     properties: Arc<PlanProperties>,
 }
 
 impl OperatorExec {
-    fn new(
-        factory: &'static dyn OperatorFactory,
-        literals: &Arc<Literals>,
-        operator: &Arc<dyn Operator>,
-        inputs: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Self> {
-        let schema = operator.output_schema().map_err(external)?;
+    fn new(node: &OperatorNode, inputs: Vec<Arc<dyn ExecutionPlan>>, question: Option<Arc<Question>>) -> Result<Self> {
+        let schema = node.operator.output_schema().map_err(external)?;
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema),
             Partitioning::UnknownPartitioning(1),
@@ -95,20 +94,22 @@ impl OperatorExec {
             Boundedness::Bounded,
         );
         Ok(Self {
-            factory,
-            literals: Arc::clone(literals),
-            operator: Arc::clone(operator),
+            factory: node.factory,
+            literals: Arc::clone(&node.literals),
+            operator: Arc::clone(&node.operator),
             inputs,
+            question,
             properties: Arc::new(properties),
         })
     }
 
     fn used(&self, output: &Output) -> OperatorUse {
         let spec = self.factory.spec();
+        let options = Literals::clone(&self.literals).or(self.operator.roles().as_options());
         OperatorUse {
             operator: spec.name.to_owned(),
             version: i64::from(spec.version),
-            options: serde_json::to_value(self.literals.as_ref()).unwrap_or_default(),
+            options: serde_json::to_value(options).unwrap_or_default(),
             report: serde_json::to_value(&output.report).unwrap_or_default(),
         }
     }
@@ -160,38 +161,39 @@ impl ExecutionPlan for OperatorExec {
             .session_config()
             .get_extension::<Running>()
             .ok_or_else(|| DataFusionError::Internal("an operator was run outside a statement".to_owned()))?;
-        let cancel = Cancel::default();
-        let mut inputs = Inputs::default();
-        let relations = self.inputs.iter().map(|input| inputs.relation(input, &context)).collect::<Result<Vec<_>>>()?;
-        let reservation = MemoryConsumer::new(self.factory.spec().name).register(context.memory_pool());
-        let progress = Arc::clone(&running);
-        let run_context = RunContext::new(self.factory.spec().name, running.seed, Arc::clone(&running.pool))
-            .with_cancel(cancel.clone())
-            .with_memory(Arc::new(Budget(Mutex::new(reservation))))
-            .with_scratch(Arc::new(SpillFolder(context.runtime_env())))
-            .with_progress(Arc::new(move |share| progress.progress(share)));
-        let work = Work { exec: self.clone(), relations, inputs, run_context, running };
+        let work = Work { exec: self.clone(), context, running };
         let schema = SchemaRef::clone(self.properties.eq_properties.schema());
-        let stream = futures::stream::once(work.run(cancel)).map_ok(|batches| futures::stream::iter(batches).map(Ok));
+        let stream = futures::stream::once(work.run()).map_ok(|batches| futures::stream::iter(batches).map(Ok));
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream.try_flatten())))
     }
 }
 
 struct Work {
     exec: OperatorExec,
-    relations: Vec<Relation>,
-    inputs: Inputs,
-    run_context: RunContext,
+    context: Arc<TaskContext>,
     running: Arc<Running>,
 }
 
 impl Work {
-    /// Runs the operator on a blocking thread. Dropping the future cancels it.
-    async fn run(self, cancel: Cancel) -> Result<Vec<RecordBatch>> {
-        let stop = CancelOnDrop(cancel);
-        let Self { exec, relations, inputs, mut run_context, running } = self;
-        let operator = Arc::clone(&exec.operator);
+    /// Runs the operator; a privacy mechanism pays first. Dropping the future cancels it.
+    async fn run(self) -> Result<Vec<RecordBatch>> {
+        let Some(question) = self.exec.question.clone() else { return self.compute().await };
+        let running = Arc::clone(&self.running);
+        let schema = SchemaRef::clone(self.exec.properties.eq_properties.schema());
+        let release = running.till.release(&question, &schema, || self.compute()).await;
+        release.map_err(EngineError::into_datafusion)
+    }
+
+    /// Starts to read the inputs and runs the operator on a blocking thread.
+    async fn compute(self) -> Result<Vec<RecordBatch>> {
+        let Self { exec, context, running } = self;
         let name = exec.factory.spec().name;
+        let cancel = Cancel::default();
+        let stop = CancelOnDrop(cancel.clone());
+        let mut inputs = Inputs::default();
+        let relations = exec.inputs.iter().map(|input| inputs.relation(input, &context)).collect::<Result<Vec<_>>>()?;
+        let mut run_context = run_context(name, &context, &running, cancel);
+        let operator = Arc::clone(&exec.operator);
         let task = tokio::task::spawn_blocking(move || {
             catch_unwind(AssertUnwindSafe(|| {
                 causeway_failpoints::at("operator");
@@ -205,6 +207,17 @@ impl Work {
         drop(stop);
         Ok(output.batches)
     }
+}
+
+/// Makes what an operator may use: its part of the statement's memory, threads and spill folder.
+fn run_context(name: &'static str, context: &TaskContext, running: &Arc<Running>, cancel: Cancel) -> RunContext {
+    let reservation = MemoryConsumer::new(name).register(context.memory_pool());
+    let progress = Arc::clone(running);
+    RunContext::new(name, running.seed, Arc::clone(&running.pool))
+        .with_cancel(cancel)
+        .with_memory(Arc::new(Budget(Mutex::new(reservation))))
+        .with_scratch(Arc::new(SpillFolder(context.runtime_env())))
+        .with_progress(Arc::new(move |share| progress.progress(share)))
 }
 
 /// The tasks that read an operator's inputs. They end with it.

@@ -12,6 +12,8 @@ use datafusion::common::{DFSchema, DFSchemaRef, Result};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 
+use crate::release::amount_of;
+
 /// One call of an operator: its checked options and its input plans.
 #[derive(Clone)]
 pub(crate) struct OperatorNode {
@@ -62,7 +64,11 @@ impl UserDefinedLogicalNodeCore for OperatorNode {
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let options: Vec<String> = self.literals.iter().map(|(name, value)| format!("{name} => {value}")).collect();
-        write!(f, "Operator: {}({})", self.factory.spec().name, options.join(", "))
+        write!(f, "Operator: {}({})", self.factory.spec().name, options.join(", "))?;
+        match self.operator.privacy_cost() {
+            Some(cost) => write!(f, " costs {}", amount_of(&cost)),
+            None => Ok(()),
+        }
     }
 
     fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {

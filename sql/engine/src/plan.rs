@@ -22,6 +22,7 @@ pub(crate) type Shape = Box<dyn FnOnce(LogicalPlan) -> Result<LogicalPlan> + Sen
 
 /// A plan ready to run.
 pub(crate) struct Planned {
+    pub(crate) logical: LogicalPlan,
     pub(crate) physical: Arc<dyn ExecutionPlan>,
     pub(crate) lineage: Option<PlanLineage>,
 }
@@ -37,16 +38,17 @@ impl Planned {
             .map_err(|error| EngineError::of_plan(&error))?;
         if let Some(running) = state.config().get_extension::<Running>() {
             check_fit(&analysed, &running.parameters)?;
+            running.veiled().check(&analysed)?;
         }
         let lineage = with_lineage.then(|| plan_lineage(&analysed, &extension_lineage));
         let optimised = state.optimizer().optimize(analysed, state, |_, _| {})?;
         let physical = handle.block_on(state.query_planner().create_physical_plan(&optimised, state))?;
-        Ok(Self { physical, lineage })
+        Ok(Self { logical: optimised, physical, lineage })
     }
 }
 
 /// Returns what an operator's spec says about its columns, or a barrier about those it hands on.
-fn extension_lineage(node: &dyn UserDefinedLogicalNode) -> Option<ExtensionLineage> {
+pub(crate) fn extension_lineage(node: &dyn UserDefinedLogicalNode) -> Option<ExtensionLineage> {
     if let Some(barrier) = node.as_any().downcast_ref::<Barrier>() {
         return Some(barrier.lineage());
     }

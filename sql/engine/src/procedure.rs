@@ -84,7 +84,7 @@ pub trait Procedures: Send + Sync {
 }
 
 /// The procedures there are, as they are written.
-const USAGES: [(&str, &str); 3] = [
+const USAGES: [(&str, &str); 4] = [
     (
         "submit_job",
         "CALL submit_job('INSERT …' | pipeline => 'folder' [, priority => 0] [, key => 'name'] [, params => ARRAY['site=3']] \
@@ -92,10 +92,19 @@ const USAGES: [(&str, &str); 3] = [
     ),
     ("cancel_job", "CALL cancel_job(7)"),
     ("retry_job", "CALL retry_job(7)"),
+    (
+        SET_PRIVACY_BUDGET,
+        "CALL set_privacy_budget('schema.table', epsilon => 4.0 [, delta => 1e-6] [, unit => 'patient_id'] [, rows_per_unit => 1] \
+         [, adjacency => 'add_remove' | 'substitute'] [, roles => ARRAY['analyst=1.5']] [, allow_unsound => false] \
+         [, cohort_size => 200] [, reason => 'request 7'])",
+    ),
 ];
 
-/// The names of the options of `submit_job`.
-const SUBMIT_OPTIONS: [&str; 9] = [
+/// The procedure that sets what may be spent on the people in a table.
+pub(crate) const SET_PRIVACY_BUDGET: &str = "set_privacy_budget";
+
+/// The names of the options of procedures.
+const OPTIONS: [&str; 18] = [
     "pipeline",
     "priority",
     "key",
@@ -105,6 +114,15 @@ const SUBMIT_OPTIONS: [&str; 9] = [
     "attempts",
     "timeout_seconds",
     "memory_limit_bytes",
+    "epsilon",
+    "delta",
+    "unit",
+    "rows_per_unit",
+    "adjacency",
+    "roles",
+    "allow_unsound",
+    "cohort_size",
+    "reason",
 ];
 
 /// A call as written.
@@ -122,7 +140,7 @@ pub(crate) fn call(function: Function) -> Result<CallStatement> {
         let error = EngineError::new(ErrorKind::NotFound, format!("there is no procedure `{}`", function.name));
         return Err(match causeway_core::nearest(&name, USAGES.iter().map(|(known, _)| *known)) {
             Some(nearest) => error.with_hint(format!("did you mean `{nearest}`?")),
-            None => error.with_hint("procedures are submit_job, cancel_job and retry_job"),
+            None => error.with_hint("procedures are submit_job, cancel_job, retry_job and set_privacy_budget"),
         });
     };
     let mut statement = CallStatement { name, usage, arguments: Vec::new() };
@@ -143,7 +161,7 @@ pub(crate) fn call(function: Function) -> Result<CallStatement> {
 }
 
 impl CallStatement {
-    fn misused(&self) -> EngineError {
+    pub(crate) fn misused(&self) -> EngineError {
         EngineError::new(ErrorKind::Plan, format!("{} is not called so", self.name)).with_hint(self.usage)
     }
 
@@ -167,8 +185,8 @@ impl CallStatement {
 }
 
 /// The arguments of a call, computed.
-struct Values<'a> {
-    statement: &'a CallStatement,
+pub(crate) struct Values<'a> {
+    pub(crate) statement: &'a CallStatement,
     values: Vec<(Option<&'a str>, ScalarValue)>,
 }
 
@@ -178,14 +196,14 @@ impl Values<'_> {
         Some(self.values.remove(position).1).filter(|value| !value.is_null())
     }
 
-    fn take_text(&mut self, name: Option<&str>) -> Result<Option<String>> {
+    pub(crate) fn take_text(&mut self, name: Option<&str>) -> Result<Option<String>> {
         let value = self.take(name);
         value
             .map(|value| value.try_as_str().flatten().map(str::to_owned).ok_or_else(|| self.statement.misused()))
             .transpose()
     }
 
-    fn take_integer(&mut self, name: Option<&str>) -> Result<Option<i64>> {
+    pub(crate) fn take_integer(&mut self, name: Option<&str>) -> Result<Option<i64>> {
         let is_integer = |value: &ScalarValue| value.data_type().is_integer();
         let value = self.take(name);
         value
@@ -198,7 +216,13 @@ impl Values<'_> {
 
     /// Takes `ARRAY['name=value', …]`.
     fn take_parameters(&mut self) -> Result<Parameters> {
-        let Some(value) = self.take(Some("params")) else { return Ok(Parameters::default()) };
+        let given = self.take_texts("params")?;
+        Parameters::parse(given.iter().map(String::as_str)).map_err(refused)
+    }
+
+    /// Takes `ARRAY['text', …]`; nothing is an empty one.
+    pub(crate) fn take_texts(&mut self, name: &str) -> Result<Vec<String>> {
+        let Some(value) = self.take(Some(name)) else { return Ok(Vec::new()) };
         let ScalarValue::List(list) = value else { return Err(self.statement.misused()) };
         let items = list.value(0);
         let mut given = Vec::with_capacity(items.len());
@@ -206,7 +230,27 @@ impl Values<'_> {
             let item = ScalarValue::try_from_array(&items, index)?;
             given.push(item.try_as_str().flatten().map(str::to_owned).ok_or_else(|| self.statement.misused())?);
         }
-        Parameters::parse(given.iter().map(String::as_str)).map_err(refused)
+        Ok(given)
+    }
+
+    /// Takes a number as it was written.
+    pub(crate) fn take_number(&mut self, name: &str) -> Result<Option<f64>> {
+        let value = self.take(Some(name));
+        value
+            .map(|value| match value.data_type().is_numeric().then(|| value.to_string().parse()) {
+                Some(Ok(number)) => Ok(number),
+                _ => Err(self.statement.misused()),
+            })
+            .transpose()
+    }
+
+    /// Takes true or false.
+    pub(crate) fn take_flag(&mut self, name: &str) -> Result<Option<bool>> {
+        match self.take(Some(name)) {
+            None => Ok(None),
+            Some(ScalarValue::Boolean(Some(value))) => Ok(Some(value)),
+            Some(_) => Err(self.statement.misused()),
+        }
     }
 
     fn take_group(&mut self) -> Result<Option<ConcurrencyGroup>> {
@@ -216,10 +260,10 @@ impl Values<'_> {
         }
     }
 
-    fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         let Some((name, _)) = self.values.first() else { return Ok(()) };
         let error = self.statement.misused();
-        match name.and_then(|name| causeway_core::nearest(name, SUBMIT_OPTIONS)) {
+        match name.and_then(|name| causeway_core::nearest(name, OPTIONS)) {
             Some(nearest) => Err(error.with_hint(format!("did you mean `{nearest}`? {}", self.statement.usage))),
             None => Err(error),
         }
@@ -232,9 +276,13 @@ fn refused(error: ParameterError) -> EngineError {
 
 impl Engine {
     /// Does what a call asks for, once.
-    pub(crate) async fn call(&self, statement: &CallStatement, context: &StatementContext) -> Result<Called> {
+    pub(crate) async fn call(&self, statement: &CallStatement, context: &StatementContext) -> Result<Rows> {
         let guard = self.guard(context).await?;
-        self.call_as(statement, context, &guard, None).await
+        if statement.name == SET_PRIVACY_BUDGET {
+            let values = self.constants(statement, context, &guard).await?;
+            return self.set_privacy_budget(values, &guard).await?.rows();
+        }
+        self.call_as(statement, context, &guard, None).await?.rows()
     }
 
     /// Does what a call asks for. A step of a run names itself: a job that it queues without a key has that
@@ -246,6 +294,11 @@ impl Engine {
         guard: &Guard,
         step: Option<&str>,
     ) -> Result<Called> {
+        if statement.name == SET_PRIVACY_BUDGET {
+            let problem =
+                format!("{SET_PRIVACY_BUDGET} is no step of a pipeline or job: a budget is decided on by people");
+            return Err(EngineError::new(ErrorKind::Unsupported, problem));
+        }
         let Some(procedures) = self.procedures() else {
             return Err(EngineError::new(ErrorKind::Unsupported, "there is no queue of jobs here"));
         };
@@ -298,7 +351,7 @@ impl Engine {
     }
 
     /// Computes the arguments of a call, which read no table.
-    async fn constants<'a>(
+    pub(crate) async fn constants<'a>(
         &self,
         statement: &'a CallStatement,
         context: &StatementContext,
@@ -316,7 +369,7 @@ impl Engine {
         if statement.arguments.is_empty() {
             return Err(statement.misused());
         }
-        let (state, _running) = self.session(context, guard)?;
+        let (state, _running) = self.session(context, guard, None)?;
         let resolved = Arc::new(self.lookup(context, &state, guard).resolve(&references).await?);
         let planned = self.plan(&state, &resolved, query, Box::new(Ok), false).await?;
         let stream = execute_stream(planned.physical, Arc::new(TaskContext::from(state.as_ref())))?;

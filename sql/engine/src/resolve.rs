@@ -29,11 +29,15 @@ use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::parse::parse_query;
 use crate::plan::on_big_stack;
+use crate::running::Running;
 use crate::session::PlanningContext;
 use crate::types::column_of;
 
 /// What a dependency on the user's rights begins with.
 pub(crate) const NARROWED: &str = "narrowed";
+
+/// How a table is narrowed that may be read through privacy mechanisms alone.
+pub(crate) const VEILED: &str = "private releases alone";
 
 /// Views within views deeper than this are taken for a cycle.
 const MAX_VIEW_DEPTH: usize = 32;
@@ -61,6 +65,8 @@ pub(crate) struct Resolved {
     pub(crate) files: BTreeMap<String, FilePin>,
     /// How what is read is narrowed by the user's rights, by the reference its scans carry.
     pub(crate) narrowed: BTreeMap<String, String>,
+    /// The tables that may be read through privacy mechanisms alone, by the reference their scans carry.
+    pub(crate) veiled: BTreeMap<String, TableName>,
     /// The first protected table or view among what is read.
     pub(crate) protected: Option<Dataset>,
     missing: Vec<TableName>,
@@ -92,11 +98,17 @@ impl Lookup<'_> {
             views: Vec::new(),
             files: BTreeMap::new(),
             narrowed: BTreeMap::new(),
+            veiled: BTreeMap::new(),
             protected: None,
             missing: Vec::new(),
             rights: Arc::clone(&self.guard.rights),
         };
         self.add(references, &mut resolved, 0).await?;
+        if let Some(running) = self.state.config().get_extension::<Running>() {
+            running.veil(&resolved.veiled);
+            let versions = resolved.pins.iter().map(|(key, pin)| (key.clone(), pin.version.id));
+            running.till.pin(versions, !resolved.veiled.is_empty());
+        }
         Ok(resolved)
     }
 
@@ -188,6 +200,9 @@ impl Lookup<'_> {
     ) -> Result<()> {
         let snapshot = self.engine.lake().snapshot_at(&pin.dataset.location, at).await?;
         resolved.narrowed.extend(reading.narrowed().map(|how| (key.to_string(), how)));
+        if reading.is_veiled {
+            resolved.veiled.insert(key.to_string(), pin.dataset.name.clone());
+        }
         let source = reading.narrow(self.state, &key, provider_as_source(snapshot.provider())).await?;
         resolved.sources.insert(key.clone(), source);
         resolved.pins.insert(key.to_string(), pin);
@@ -220,6 +235,9 @@ impl Lookup<'_> {
         let plan = planned.await.map_err(|error| self.view_problem(dataset, error))?;
         let source = provider_as_source(Arc::new(ViewTable::new(plan, Some(sql.to_owned()))));
         resolved.narrowed.extend(reading.narrowed().map(|how| (key.to_string(), how)));
+        if reading.is_veiled {
+            resolved.veiled.insert(key.to_string(), dataset.name.clone());
+        }
         let source = reading.narrow(self.state, &key, source).await?;
         resolved.sources.insert(key, source);
         Ok(())
@@ -268,7 +286,8 @@ impl Lookup<'_> {
     async fn pin_at(&self, name: &TableName, moment: &Moment) -> Result<(Pin, Reading)> {
         let rights = &self.guard.rights;
         let found = self.engine.catalog().newest(name).await?;
-        let Some((dataset, newest)) = found.filter(|_| rights.readable(name) != ReadableColumns::None) else {
+        let is_usable = rights.readable(name) != ReadableColumns::None || rights.may_release(name);
+        let Some((dataset, newest)) = found.filter(|_| is_usable) else {
             return Err(self.engine.unknown_table(name, rights).await);
         };
         let found = match moment {
@@ -364,6 +383,11 @@ impl Resolved {
     /// Returns true if only a part of a dataset, at any version, is read.
     pub(crate) fn is_narrowed(&self, dataset: DatasetId) -> bool {
         self.pins.iter().any(|(key, pin)| pin.dataset.id == dataset && self.narrowed.contains_key(key))
+    }
+
+    /// Returns true if tables are narrowed to private releases, and by nothing else.
+    pub(crate) fn is_veiled_alone(&self) -> bool {
+        self.narrowed.iter().all(|(key, how)| self.veiled.contains_key(key) && how == VEILED)
     }
 
     fn note_protection(&mut self, dataset: &Dataset) {

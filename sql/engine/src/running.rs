@@ -1,11 +1,14 @@
 //! What a running statement shares with the nodes of its plan.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use causeway_core::{Cancel, Seed};
-use causeway_model::{OperatorUse, Parameters};
+use causeway_model::{OperatorUse, Parameters, TableName};
 
+use crate::access::Veil;
 use crate::api::{ProgressEvent, ProgressSink, StatementContext};
+use crate::release::Till;
 
 /// Travels through the session's configuration to every operator of a plan.
 pub(crate) struct Running {
@@ -15,17 +18,31 @@ pub(crate) struct Running {
     pub(crate) parameters: Parameters,
     progress: ProgressSink,
     operators: Mutex<Vec<OperatorUse>>,
+    veil: Mutex<Veil>,
+    pub(crate) till: Till,
 }
 
 impl Running {
-    pub(crate) fn new(context: &StatementContext, pool: Arc<rayon::ThreadPool>) -> Self {
+    pub(crate) fn new(context: &StatementContext, pool: Arc<rayon::ThreadPool>, till: Till) -> Self {
         Self {
             seed: context.seed,
             pool,
             parameters: context.parameters.clone(),
             progress: Arc::clone(&context.progress),
             operators: Mutex::new(Vec::new()),
+            veil: Mutex::default(),
+            till,
         }
+    }
+
+    /// Notes tables that may be read through privacy mechanisms alone, by the reference their scans carry.
+    pub(crate) fn veil(&self, tables: &BTreeMap<String, TableName>) {
+        self.veil.lock().unwrap_or_else(PoisonError::into_inner).extend(tables);
+    }
+
+    /// Returns what may be read through privacy mechanisms alone.
+    pub(crate) fn veiled(&self) -> Veil {
+        self.veil.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn progress(&self, share: f64) {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Int64Array, ListBuilder, StringArray, StringBuilder, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Float64Array, Int64Array, ListBuilder, StringArray, StringBuilder,
+    TimestampMicrosecondArray,
 };
 use causeway_model::Moment;
 use chrono::DateTime;
@@ -27,6 +28,11 @@ pub(crate) fn integers(values: impl Iterator<Item = i64>) -> ArrayRef {
 /// Makes a column of integers with nulls.
 pub(crate) fn optional_integers(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(values.collect::<Int64Array>())
+}
+
+/// Makes a column of doubles with nulls.
+pub(crate) fn optional_numbers(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
+    Arc::new(values.collect::<Float64Array>())
 }
 
 /// Makes a column of booleans.

@@ -19,6 +19,7 @@ mod jobs;
 mod lineage;
 mod openlineage;
 mod operators;
+mod privacy;
 mod provider;
 mod question;
 mod runs;

@@ -17,7 +17,8 @@ use crate::jobs::Pages;
 use crate::question::Question;
 use crate::visible::visible;
 use crate::{
-    RelationDoc, System, access, audit, datasets, jobs, lineage, openlineage, operators, runs, schedules, steps, tables,
+    RelationDoc, System, access, audit, datasets, jobs, lineage, openlineage, operators, privacy, runs, schedules,
+    steps, tables,
 };
 
 /// Where the rows of a relation come from.
@@ -40,6 +41,8 @@ pub(crate) enum Source {
     Principals,
     Grants,
     RowPolicies,
+    PrivacyBudgets,
+    PrivacyCharges,
     TableLineage,
     ColumnLineage,
     OpenLineage,
@@ -68,6 +71,8 @@ impl Source {
             "principals" => Self::Principals,
             "grants" => Self::Grants,
             "row_policies" => Self::RowPolicies,
+            "privacy_budgets" => Self::PrivacyBudgets,
+            "privacy_charges" => Self::PrivacyCharges,
             "table_lineage" => Self::TableLineage,
             "column_lineage" => Self::ColumnLineage,
             "audit" => Self::Audit,
@@ -97,6 +102,8 @@ impl Source {
             Self::Principals => access::principals(catalog).await,
             Self::Grants => access::grants(catalog).await,
             Self::RowPolicies => access::row_policies(catalog).await,
+            Self::PrivacyBudgets => privacy::budgets(catalog).await,
+            Self::PrivacyCharges => privacy::charges(ask).await,
             Self::TableLineage => tables::all(catalog).await,
             Self::ColumnLineage => lineage::newest(catalog).await,
             Self::Audit => audit::audit(catalog).await,

@@ -3,7 +3,7 @@
 //! Admins and auditors see everything, stewards all about tables and rights. Others see columns and
 //! edges of columns they may read, live datasets and their versions if they may read all of them (the number of rows of a
 //! table with hidden ones would say how many), runs they started, jobs they submitted and schedules they own (an `operator`: all of
-//! these), and grants and policies of their own roles. An `operator` sees the workers. Nobody else sees the audit log or lineage
+//! these), grants and policies of their own roles, budgets of tables they know of, and what they were charged. An `operator` sees the workers. Nobody else sees the audit log or lineage
 //! events.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,6 +106,8 @@ impl<'a> Reader<'a> {
             Source::TableLineage | Source::ColumnLineage | Source::Lineage(_) => {
                 self.knows(row, "dataset", "column") && self.knows(row, "source_dataset", "source_column")
             }
+            Source::PrivacyBudgets => rights.may_govern() || rights.may_know(&row.table("name")),
+            Source::PrivacyCharges => rights.may_govern() || row.text("actor") == rights.user,
             // An event names tables and columns of all who took part.
             Source::Audit | Source::OpenLineage => false,
             Source::Principals => rights.may_govern() || rights.has_role(row.text("name")),

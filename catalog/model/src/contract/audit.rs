@@ -11,13 +11,13 @@ use crate::{
     AccessChange, Catalog, CatalogError, Grant, PrincipalKind, Privilege, RunState, Securable, StepOutcome, StepState,
 };
 
-async fn start(catalog: &dyn Catalog) -> LogKey {
+pub(super) async fn start(catalog: &dyn Catalog) -> LogKey {
     let key = LogKey::generate().unwrap();
     catalog.start_audit("admin", &LogId::generate().unwrap(), &key.public()).await.unwrap();
     key
 }
 
-async fn records(catalog: &dyn Catalog) -> Vec<Record> {
+pub(super) async fn records(catalog: &dyn Catalog) -> Vec<Record> {
     let stored = catalog.audit_records(0, 1000).await.unwrap();
     stored.iter().map(|record| Record::decode(&record.content).unwrap()).collect()
 }
@@ -31,7 +31,7 @@ async fn head(catalog: &dyn Catalog, key: &LogKey) -> SignedHead {
     TreeHead::new(state.log, state.frontier.size(), state.frontier.root(), state.now).unwrap().sign(key).unwrap()
 }
 
-async fn check(catalog: &dyn Catalog, key: &LogKey) -> Result<Summary, Finding> {
+pub(super) async fn check(catalog: &dyn Catalog, key: &LogKey) -> Result<Summary, Finding> {
     let export = Export { heads: vec![head(catalog, key).await], ..Export::default() };
     match verify(catalog, key.public(), export, &mut |_, _| {}).await {
         Err(AuditFailure::Audit(AuditError::Finding(finding))) => Err(finding),

@@ -2,10 +2,12 @@
 //! once; each case then is a test of its own, on a fresh catalog.
 
 #![expect(clippy::unwrap_used, reason = "these are tests; they stand here so that every store runs the same")]
+#![expect(clippy::panic, reason = "a case that finds something else says what")]
 #![expect(missing_docs, reason = "a case's name says what must hold")]
 
 pub mod access;
 pub mod audit;
+pub mod budget;
 pub mod completion;
 pub mod datasets;
 pub mod files;
@@ -60,6 +62,37 @@ macro_rules! catalog_contract {
                 an_untouched_log_holds,
                 every_record_is_proved,
                 another_key_is_not_trusted;
+            budget:
+                a_policy_is_kept_as_it_was_set,
+                a_policy_that_makes_no_sense_is_refused,
+                a_release_is_paid_for_before_it_is_seen,
+                ten_tenths_fit_under_one,
+                delta_has_a_cap_of_its_own,
+                all_accounts_are_charged_or_none,
+                a_role_is_capped_beside_everybody,
+                without_a_policy_nothing_limits_and_all_is_counted,
+                a_copy_is_on_the_account_of_its_original,
+                edges_lead_to_the_original_where_nothing_was_pinned,
+                a_file_leads_to_what_was_exported_to_it,
+                a_dataset_reached_twice_is_charged_once,
+                a_table_made_anew_keeps_its_account,
+                a_key_gives_its_release_again,
+                a_key_that_asks_for_something_else_is_refused,
+                a_charge_in_hand_is_waited_for,
+                who_falls_silent_is_taken_over_and_paid_once,
+                a_renewed_charge_is_not_taken_over,
+                a_late_release_counts_if_nobody_took_over,
+                a_charge_is_released_once,
+                a_burned_charge_stays_paid_for,
+                a_result_is_small_or_lies_elsewhere,
+                a_charge_that_makes_no_sense_is_refused,
+                a_policy_admits_what_it_says,
+                a_policy_is_loosened_only_on_the_record,
+                a_cap_below_what_is_spent_leaves_nothing,
+                a_question_is_answered_by_its_newest_release,
+                charges_come_newest_first,
+                charges_are_chained,
+                what_happens_to_a_charge_is_a_record_without_its_result;
             datasets:
                 a_fresh_catalog_is_empty,
                 an_unknown_name_is_none,
@@ -201,6 +234,7 @@ macro_rules! catalog_contract {
                 files_are_kept_with_their_trigger,
                 a_trigger_that_stays_goes_on_from_where_it_was,
                 late_jobs_are_found,
+                late_jobs_are_told_by_the_bounds_of_now,
                 figures_tell_of_schedules,
                 a_backfill_goes_through_its_range_a_few_at_a_time,
                 a_backfill_passes_over_what_has_a_good_job,
@@ -264,9 +298,10 @@ macro_rules! catalog_contract {
 #[cfg(test)]
 mod tests {
     const LIST: &str = include_str!("mod.rs");
-    const CASES: [&str; 13] = [
+    const CASES: [&str; 14] = [
         include_str!("access.rs"),
         include_str!("audit.rs"),
+        include_str!("budget.rs"),
         include_str!("completion.rs"),
         include_str!("datasets.rs"),
         include_str!("files.rs"),

@@ -354,6 +354,28 @@ pub async fn late_jobs_are_found(catalog: &dyn Catalog) {
     assert_eq!(oldest().await.lateness, None);
 }
 
+pub async fn late_jobs_are_told_by_the_bounds_of_now(catalog: &dyn Catalog) {
+    let mut bounded = spec("nightly");
+    bounded.terms.start_within_ms = Some(1_000);
+    bounded.terms.end_within_ms = Some(3_600_000);
+    let entry = put(catalog, &bounded, Some(PAST)).await;
+    let now = catalog.agenda().await.unwrap().now.0;
+    catalog.fire(&firing(&entry, &[now - 5_000, now - 4_000], FUTURE)).await.unwrap();
+    let started = catalog.claim_job("w1", 600_000).await.unwrap().unwrap();
+    assert_eq!(catalog.raise_late_alerts(9).await.unwrap(), 1, "the one that has started may still end in time");
+    assert_eq!(catalog.raise_late_alerts(9).await.unwrap(), 0);
+    bounded.terms.end_within_ms = Some(2_000);
+    put(catalog, &bounded, Some(PAST)).await;
+    assert_eq!(catalog.raise_late_alerts(9).await.unwrap(), 1, "it is late by the new bound; the other was told");
+    let told = catalog.claim_alerts(60_000, 9).await.unwrap();
+    assert_eq!(told.iter().filter(|alert| alert.spec.job == Some(started.job.id)).count(), 1);
+    assert_eq!(told.len(), 2);
+    catalog.end_attempt(&started.lease, &Ending::Succeeded).await.unwrap();
+    bounded.terms.end_within_ms = Some(1_500);
+    put(catalog, &bounded, Some(PAST)).await;
+    assert_eq!(catalog.raise_late_alerts(9).await.unwrap(), 0, "what has ended is not looked at");
+}
+
 pub async fn figures_tell_of_schedules(catalog: &dyn Catalog) {
     let entry = put(catalog, &spec("nightly"), Some(PAST)).await;
     put(catalog, &spec("idle"), Some(FUTURE)).await;

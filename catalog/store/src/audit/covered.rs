@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use causeway_audit::{Digest, Event, RowDigest};
 use causeway_model::audit::{CoveredKey, CoveredRows};
-use causeway_model::{DatasetId, StepId};
+use causeway_model::{ChargeId, DatasetId, StepId};
 
 use crate::connection::Connection;
 use crate::error::Result;
@@ -102,6 +102,22 @@ const ACCESS: &[Part] = &[
 
 const ACCESS_KEY: &str = "all";
 
+/// A charge without its lease and without the bytes of its result, of which the digest counts.
+const CHARGE: &[Part] = &[
+    part!("budget_charge": "id" of "budget_charge", by "id", [
+        "idem_key", "question", "actor", "roles", "run", "operator", "parameters", "inputs", "mechanism",
+        "epsilon_micro", "delta_femto", "unit", "rows_per_unit", "adjacency", "is_sound", "state", "n_takeovers",
+        "result_location", "result_digest", "result_bytes", "error_code", "reserved_at", "ended_at", "previous_hash", "hash",
+    ]),
+    part!("budget_entry": "e.charge_id" of "budget_entry e JOIN budget b ON b.id = e.budget_id",
+        by "b.schema_name, b.table_name", ["b.schema_name", "b.table_name"]),
+];
+
+/// What is spent is not here: it follows from the charges, and is recomputed from them.
+const BUDGET: &[Part] = &[part!("budget": "id" of "budget" where "policy IS NOT NULL", by "id", [
+    "schema_name", "table_name", "policy", "revision", "changed_at",
+])];
+
 pub(super) async fn cover_step(connection: &mut Connection, event: Event, step: StepId) -> Result<Event> {
     let digests = digests(connection, "step", STEP, step.0, step.0).await?;
     Ok(digests.into_iter().fold(event, |event, (id, digest)| event.covers("step", id.to_string(), digest)))
@@ -125,6 +141,26 @@ pub(super) async fn cover_access(connection: &mut Connection, event: Event) -> R
     Ok(digests.into_values().fold(event, |event, digest| event.covers("access", ACCESS_KEY, digest)))
 }
 
+pub(super) async fn cover_charge(connection: &mut Connection, event: Event, charge: ChargeId) -> Result<Event> {
+    let digests = digests(connection, "charge", CHARGE, charge.0, charge.0).await?;
+    Ok(digests.into_iter().fold(event, |event, (id, digest)| event.covers("charge", id.to_string(), digest)))
+}
+
+pub(super) async fn cover_budgets(connection: &mut Connection, event: Event, first: i64, last: i64) -> Result<Event> {
+    let digests = budgets(connection, first, last).await?;
+    Ok(digests.into_iter().fold(event, |event, ((table, key), digest)| event.covers(table, key, digest)))
+}
+
+/// Digests the policies of accounts as they are now.
+pub(super) async fn budgets(
+    connection: &mut Connection,
+    first: i64,
+    last: i64,
+) -> Result<BTreeMap<CoveredKey, Digest>> {
+    let digests = digests(connection, "budget", BUDGET, first, last).await?;
+    Ok(digests.into_iter().map(|(id, digest)| (("budget".to_owned(), id.to_string()), digest)).collect())
+}
+
 /// Digests datasets, and the rights if asked, as they are now.
 pub(super) async fn found(
     connection: &mut Connection,
@@ -145,16 +181,25 @@ pub(super) async fn found(
     Ok(found)
 }
 
-/// Returns the highest ids of steps and datasets.
-pub(super) async fn newest(connection: &mut Connection) -> Result<(i64, i64)> {
-    let sql = "SELECT (SELECT COALESCE(MAX(id), 0) FROM step), (SELECT COALESCE(MAX(id), 0) FROM dataset)";
-    let row = connection.query(sql).fetch_one().await?;
-    Ok((row.get(0)?, row.get(1)?))
+/// Ids.
+pub(super) struct Newest {
+    pub(super) step: i64,
+    pub(super) dataset: i64,
+    pub(super) charge: i64,
+    pub(super) budget: i64,
 }
 
-/// Digests all there is. Steps and tables after the given ones must be covered.
-pub(super) async fn all(connection: &mut Connection, last_step: i64, last_dataset: i64) -> Result<CoveredRows> {
-    let (newest_step, newest_dataset) = newest(connection).await?;
+/// Returns the highest ids.
+pub(super) async fn newest(connection: &mut Connection) -> Result<Newest> {
+    let sql = "SELECT (SELECT COALESCE(MAX(id), 0) FROM step), (SELECT COALESCE(MAX(id), 0) FROM dataset), \
+               (SELECT COALESCE(MAX(id), 0) FROM budget_charge), (SELECT COALESCE(MAX(id), 0) FROM budget)";
+    let row = connection.query(sql).fetch_one().await?;
+    Ok(Newest { step: row.get(0)?, dataset: row.get(1)?, charge: row.get(2)?, budget: row.get(3)? })
+}
+
+/// Digests all there is. What came after the given ids must be covered.
+pub(super) async fn all(connection: &mut Connection, since: &Newest) -> Result<CoveredRows> {
+    let newest = newest(connection).await?;
     let mut rows = CoveredRows::default();
     let mut add = |table: &str, key: String, digest, required| {
         let key: CoveredKey = (table.to_owned(), key);
@@ -163,19 +208,33 @@ pub(super) async fn all(connection: &mut Connection, last_step: i64, last_datase
         }
         rows.digests.insert(key, digest);
     };
-    for from in (1..=newest_step).step_by(CHUNK.unsigned_abs().try_into().unwrap_or(usize::MAX)) {
-        for (id, digest) in digests(connection, "step", STEP, from, from + CHUNK - 1).await? {
-            add("step", id.to_string(), digest, id > last_step);
+    for (first, last) in chunks(newest.step) {
+        for (id, digest) in digests(connection, "step", STEP, first, last).await? {
+            add("step", id.to_string(), digest, id > since.step);
         }
     }
     let files = files(connection).await?;
-    for (id, digest) in digests(connection, "dataset", DATASET, 1, newest_dataset).await? {
-        add("dataset", id.to_string(), digest, id > last_dataset && !files.contains(&id));
+    for (id, digest) in digests(connection, "dataset", DATASET, 1, newest.dataset).await? {
+        add("dataset", id.to_string(), digest, id > since.dataset && !files.contains(&id));
+    }
+    for (first, last) in chunks(newest.charge) {
+        for (id, digest) in digests(connection, "charge", CHARGE, first, last).await? {
+            add("charge", id.to_string(), digest, id > since.charge);
+        }
+    }
+    for ((table, key), digest) in budgets(connection, 1, newest.budget).await? {
+        add(&table, key, digest, since.budget == 0);
     }
     for digest in digests(connection, "access", ACCESS, 1, 1).await?.into_values() {
         add("access", ACCESS_KEY.to_owned(), digest, true);
     }
     Ok(rows)
+}
+
+/// Cuts the ids from 1 to `newest` into pieces, each by its first and last one.
+fn chunks(newest: i64) -> impl Iterator<Item = (i64, i64)> {
+    let step = CHUNK.unsigned_abs().try_into().unwrap_or(usize::MAX);
+    (1..=newest).step_by(step).map(|first| (first, first + CHUNK - 1))
 }
 
 /// Files that are read are noted outside of any step.
@@ -193,13 +252,32 @@ async fn digests(
     last: i64,
 ) -> Result<BTreeMap<i64, Digest>> {
     let mut owners: BTreeMap<i64, RowDigest> = BTreeMap::new();
-    for part in parts {
+    let bare = if table == "step" && first == last { bare_parts(connection, first).await? } else { Vec::new() };
+    for part in parts.iter().filter(|part| !bare.contains(&part.name)) {
         for (owner, rows) in part_digests(connection, part, first, last).await? {
             let digest = owners.remove(&owner).unwrap_or_else(|| RowDigest::new(table));
             owners.insert(owner, digest.bytes(part.name, Some(Digest::of(&rows).as_bytes())));
         }
     }
     Ok(owners.into_iter().map(|(owner, digest)| (owner, digest.finish())).collect())
+}
+
+/// Returns the parts that a step has no rows of. Most steps of the kind that only changes the catalog have no other
+/// rows than their own, and each part costs a statement.
+async fn bare_parts(connection: &mut Connection, step: i64) -> Result<Vec<&'static str>> {
+    let sql = "SELECT (SELECT COUNT(*) FROM step_input WHERE step_id = $1), \
+               (SELECT COUNT(*) FROM step_operator WHERE step_id = $1), \
+               (SELECT COUNT(*) FROM dataset_version WHERE step_id = $1)";
+    let row = connection.query(sql).bind(step).fetch_one().await?;
+    let parts: [&[&'static str]; 3] =
+        [&["input", "input_column"], &["operator"], &["version", "column", "column_edge", "dataset_edge"]];
+    let mut bare = Vec::new();
+    for (place, names) in parts.into_iter().enumerate() {
+        if row.get::<i64>(place)? == 0 {
+            bare.extend(names);
+        }
+    }
+    Ok(bare)
 }
 
 /// Returns the digests of an owner's rows, one after the other.

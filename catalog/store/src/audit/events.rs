@@ -84,7 +84,7 @@ fn job_event(job: &Job, actor: &str, change: JobChange) -> Event {
 }
 
 /// What a step is about to touch, as it is found.
-pub(crate) struct Before(BTreeMap<CoveredKey, Digest>);
+pub(crate) struct Before(pub(super) BTreeMap<CoveredKey, Digest>);
 
 /// Looks at what an outcome will change of what records cover; none if the log has not started.
 pub(crate) async fn before_step(connection: &mut Connection, outcome: &StepOutcome) -> Result<Option<Before>> {

@@ -1,6 +1,7 @@
-//! The audit log in its three tables. What stands in a record is in [`events`] and [`schedules`], what a record covers in
+//! The audit log in its three tables. What stands in a record is in [`events`], [`schedules`] and [`budget`], what a record covers in
 //! [`covered`].
 
+mod budget;
 mod covered;
 mod events;
 mod schedules;
@@ -13,13 +14,15 @@ use causeway_model::audit::{AuditRecord, AuditState, CoveredRows};
 
 use crate::connection::{Connection, Row};
 use crate::error::{Result, StoreError, already_exists, damaged, invalid};
-use crate::write;
+use crate::{budget as budgets, write};
+pub(crate) use budget::{ChargeChange, before_budget, budget_set, charge_changed};
 pub(crate) use events::{JobChange, before_step, job_changed, jobs_changed, run_changed, step_completed, step_failed};
 pub(crate) use schedules::{ScheduleChange, schedule_changed};
 
 /// What the log knows of the catalog's age: rows up to these ids were there before it.
 const LAST_STEP: &str = "last_step";
 const LAST_DATASET: &str = "last_dataset";
+const LAST_CHARGE: &str = "last_charge";
 
 pub(crate) async fn start(connection: &mut Connection, actor: &str, log: &LogId, key: &PublicKey) -> Result<()> {
     let n_records: i64 = connection.query("SELECT COUNT(*) FROM audit_record").fetch_scalar().await?;
@@ -33,8 +36,12 @@ pub(crate) async fn start(connection: &mut Connection, actor: &str, log: &LogId,
         .bind(Frontier::new().to_bytes())
         .execute()
         .await?;
-    let (step, dataset) = covered::newest(connection).await?;
-    let event = log_start(actor, log, key).fact(LAST_STEP, step.to_string()).fact(LAST_DATASET, dataset.to_string());
+    let newest = covered::newest(connection).await?;
+    let event = log_start(actor, log, key)
+        .fact(LAST_STEP, newest.step.to_string())
+        .fact(LAST_DATASET, newest.dataset.to_string())
+        .fact(LAST_CHARGE, newest.charge.to_string());
+    let event = covered::cover_budgets(connection, event, 1, newest.budget).await?;
     let event = covered::cover_access(connection, event).await?;
     append(connection, event).await.map(drop)
 }
@@ -141,8 +148,15 @@ pub(crate) async fn covered_rows(connection: &mut Connection) -> Result<CoveredR
         let start = since.as_ref().filter(|record| record.action() == Action::LogStart)?;
         start.facts().get(name)?.parse::<i64>().ok()
     };
-    let (step, dataset) = (fact(LAST_STEP).unwrap_or(i64::MAX), fact(LAST_DATASET).unwrap_or(i64::MAX));
-    Ok(CoveredRows { last, ..covered::all(connection, step, dataset).await? })
+    // A log from before there were charges has seen all of them come.
+    let first_charge = if last.is_some() { 0 } else { i64::MAX };
+    let since = covered::Newest {
+        step: fact(LAST_STEP).unwrap_or(i64::MAX),
+        dataset: fact(LAST_DATASET).unwrap_or(i64::MAX),
+        charge: fact(LAST_CHARGE).unwrap_or(first_charge),
+        budget: if last.is_some() { 0 } else { i64::MAX },
+    };
+    Ok(CoveredRows { last, ledger: budgets::fault(connection).await?, ..covered::all(connection, &since).await? })
 }
 
 fn stored(number: u64) -> Result<i64> {

@@ -9,7 +9,7 @@ mod read;
 use causeway_model::{CatalogError, ErrorClass, JobState, NewJob, RunId, RunState, Submitted};
 
 use crate::audit::{self, JobChange};
-use crate::connection::{Connection, Sql};
+use crate::connection::Connection;
 use crate::error::{Result, already_exists, invalid};
 use crate::runs;
 use crate::schedules;
@@ -25,14 +25,14 @@ const PRIORITY_MS: i64 = 1_000;
 /// Priorities beyond this would outlast any queue.
 const LARGEST_PRIORITY: i64 = 10_000_000;
 
-const NOW: Sql = Sql {
-    sqlite: "SELECT CAST(ROUND(1000 * unixepoch('now', 'subsec')) AS INTEGER)",
-    postgres: "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
-};
+const NOW: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
 
 /// Returns the database's time in milliseconds since 1970.
 pub(crate) async fn now(connection: &mut Connection) -> Result<i64> {
-    connection.query(NOW).fetch_scalar().await
+    match connection.own_time() {
+        Some(time) => Ok(time.timestamp_millis()),
+        None => connection.query(NOW).fetch_scalar().await,
+    }
 }
 
 /// Returns a job's place in the line. Of two that wait, the one with the smaller number is first at any

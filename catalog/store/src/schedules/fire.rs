@@ -2,6 +2,7 @@
 
 use causeway_model::{BackfillId, JobId, NewSlot, RuleFiring, ScheduleId, SlotCause, TriggerFiring};
 
+use super::slots::first_bound;
 use crate::connection::Connection;
 use crate::error::{Result, invalid};
 use crate::jobs::{self, now};
@@ -130,7 +131,12 @@ pub(super) async fn insert(
         .bind(given.now)
         .execute()
         .await?;
-    Ok(())
+    if given.cause == SlotCause::Backfill {
+        return Ok(());
+    }
+    let look =
+        concat!("UPDATE slot SET look_at = fire_at + ", first_bound!(), " WHERE schedule_id = $1 AND fire_at = $2");
+    connection.query(look).bind(schedule.0).bind(slot.fire_at.0).execute().await.map(drop)
 }
 
 /// Notes that the job of a slot has succeeded. A backfill is about the past and says nothing of how a schedule

@@ -6,6 +6,7 @@ use causeway_model::{
 
 use super::backfill;
 use super::read::{named, one};
+use super::slots::first_bound;
 use crate::audit::{self, ScheduleChange};
 use crate::connection::{Connection, Query};
 use crate::error::{Result, invalid, not_found};
@@ -26,6 +27,7 @@ pub(crate) async fn put(
         Some(before) => {
             let next_fire = if before.spec.rule == spec.rule { before.next_fire } else { next_fire };
             update(connection, before, spec, next_fire).await?;
+            look_again(connection, before.id).await?;
             before.id
         }
         None => insert(connection, spec, next_fire).await?,
@@ -79,6 +81,17 @@ async fn update(
          WHERE id = $17",
     );
     bind(query, spec, next_fire).bind(before.id.0).execute().await.map(drop)
+}
+
+/// Has the open jobs of a schedule looked at by its bounds of now. Whoever was told is not told again.
+async fn look_again(connection: &mut Connection, id: ScheduleId) -> Result<()> {
+    let sql = concat!(
+        "UPDATE slot SET look_at = fire_at + ",
+        first_bound!(),
+        " WHERE schedule_id = $1 AND cause <> 'backfill' \
+         AND job_id IN (SELECT id FROM job WHERE state IN ('queued', 'running'))"
+    );
+    connection.query(sql).bind(id.0).execute().await.map(drop)
 }
 
 /// Binds what may change of a schedule, $1 to $16.

@@ -22,6 +22,15 @@ macro_rules! is_late {
 }
 pub(crate) use is_late;
 
+/// The milliseconds after its firing when a slot of the schedule `s` may be late first; null if it has no bound.
+macro_rules! first_bound {
+    () => {
+        "(SELECT CASE WHEN s.end_within_ms IS NULL OR s.start_within_ms < s.end_within_ms THEN s.start_within_ms \
+         ELSE s.end_within_ms END FROM schedule s WHERE s.id = schedule_id)"
+    };
+}
+pub(super) use first_bound;
+
 macro_rules! select_slot {
     ($rest:literal) => {
         concat!(

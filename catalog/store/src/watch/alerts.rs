@@ -41,41 +41,69 @@ pub(crate) async fn raise(connection: &mut Connection, alert: &NewAlert) -> Resu
     Ok(raised > 0)
 }
 
-/// The slots that are late at $1 and were not told of.
-macro_rules! untold {
-    ($select:literal, $rest:literal) => {
-        concat!(
-            $select,
-            " FROM slot l JOIN schedule s ON s.id = l.schedule_id JOIN job j ON j.id = l.job_id \
-             WHERE ",
-            is_late!("$1"),
-            " AND NOT EXISTS (SELECT 1 FROM alert a WHERE a.key = 'late/' || l.schedule_id || '/' || l.fire_at) ",
-            $rest
-        )
-    };
-}
-
-/// Looks whether a job is late and nobody was told, so that an idle process writes nothing.
-pub(crate) async fn is_late(connection: &mut Connection) -> Result<bool> {
+/// Looks whether it is time to look at a slot, so that an idle process writes nothing.
+pub(crate) async fn is_look_due(connection: &mut Connection) -> Result<bool> {
     let now = now(connection).await?;
-    let found = connection.query(untold!("SELECT l.job_id", "LIMIT 1")).bind(now).fetch_optional().await?;
+    let found = connection.query("SELECT 1 FROM slot WHERE look_at < $1 LIMIT 1").bind(now).fetch_optional().await?;
     Ok(found.is_some())
 }
 
-/// Raises an alert for each slot that is late, under a key of its own, so that each is told once.
+/// Looks at the slots whose time has come, at most `limit`. For each that is late it raises an alert under a key of its
+/// own, so that each is told once; one whose job has started in time is looked at again when it should have ended.
 pub(crate) async fn raise_late(connection: &mut Connection, limit: i64) -> Result<u64> {
     let now = now(connection).await?;
-    connection
-        .query(untold!(
-            "INSERT INTO alert (key, transition, pipeline, folder, job_id, run, error_code, at, state, delivered_to, \
-             next_at) SELECT 'late/' || l.schedule_id || '/' || l.fire_at, 'late', s.name, j.work, j.id, j.run, \
-             j.error_code, $1, 'waiting', '[]', $1",
-            "ORDER BY l.fire_at, l.schedule_id LIMIT $2 ON CONFLICT (key) DO NOTHING"
+    let due = connection
+        .query(concat!(
+            "SELECT l.schedule_id, l.fire_at, CAST(CASE WHEN ",
+            is_late!("$1"),
+            " THEN 1 ELSE 0 END AS BIGINT) AS late FROM slot l JOIN schedule s ON s.id = l.schedule_id \
+             JOIN job j ON j.id = l.job_id WHERE l.look_at < $1 ORDER BY l.look_at, l.schedule_id LIMIT $2"
         ))
         .bind(now)
         .bind(limit.max(0))
+        .fetch_all()
+        .await?;
+    let mut n_raised = 0;
+    for row in &due {
+        let (schedule, fire_at): (i64, i64) = (row.get("schedule_id")?, row.get("fire_at")?);
+        if row.get::<i64>("late")? == 0 {
+            look_at_its_end(connection, schedule, fire_at, now).await?;
+        } else {
+            n_raised += tell_late(connection, schedule, fire_at, now).await?;
+        }
+    }
+    Ok(n_raised)
+}
+
+async fn tell_late(connection: &mut Connection, schedule: i64, fire_at: i64, now: i64) -> Result<u64> {
+    let told = "UPDATE slot SET look_at = NULL WHERE schedule_id = $1 AND fire_at = $2";
+    connection.query(told).bind(schedule).bind(fire_at).execute().await?;
+    connection
+        .query(
+            "INSERT INTO alert (key, transition, pipeline, folder, job_id, run, error_code, at, state, delivered_to, \
+             next_at) SELECT 'late/' || l.schedule_id || '/' || l.fire_at, 'late', s.name, j.work, j.id, j.run, \
+             j.error_code, $1, 'waiting', '[]', $1 FROM slot l JOIN schedule s ON s.id = l.schedule_id \
+             JOIN job j ON j.id = l.job_id WHERE l.schedule_id = $2 AND l.fire_at = $3 ON CONFLICT (key) DO NOTHING",
+        )
+        .bind(now)
+        .bind(schedule)
+        .bind(fire_at)
         .execute()
         .await
+}
+
+async fn look_at_its_end(connection: &mut Connection, schedule: i64, fire_at: i64, now: i64) -> Result<()> {
+    connection
+        .query(
+            "UPDATE slot SET look_at = (SELECT fire_at + s.end_within_ms FROM schedule s WHERE s.id = schedule_id \
+             AND fire_at + s.end_within_ms >= $1) WHERE schedule_id = $2 AND fire_at = $3",
+        )
+        .bind(now)
+        .bind(schedule)
+        .bind(fire_at)
+        .execute()
+        .await
+        .map(drop)
 }
 
 /// Looks whether somebody is to be told, so that an idle process writes nothing.

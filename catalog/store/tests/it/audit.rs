@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::fixtures::{append, output, started, writes};
 
 /// A catalog with a log, and what lies outside of it.
-struct Audited {
+pub(crate) struct Audited {
     folder: TempDir,
     key: LogKey,
     export: Export,
@@ -24,7 +24,7 @@ struct Audited {
 
 impl Audited {
     /// Records a few steps, a grant and queries, then signs a head.
-    async fn new(n_queries: usize) -> Self {
+    pub(crate) async fn new(n_queries: usize) -> Self {
         let folder = TempDir::new().unwrap();
         let catalog = SqliteCatalog::open(&folder.path().join("catalog.db")).await.unwrap();
         let key = LogKey::generate().unwrap();
@@ -64,11 +64,11 @@ impl Audited {
         Self { folder, key, export }
     }
 
-    fn path(&self) -> std::path::PathBuf {
+    pub(crate) fn path(&self) -> std::path::PathBuf {
         self.folder.path().join("catalog.db")
     }
 
-    async fn verify(&self, path: &Path) -> Result<(), Finding> {
+    pub(crate) async fn verify(&self, path: &Path) -> Result<(), Finding> {
         let catalog = SqliteCatalog::open(path).await.unwrap();
         match verify(&catalog, self.key.public(), self.export.clone(), &mut |_, _| {}).await {
             Err(AuditFailure::Audit(AuditError::Finding(finding))) => Err(finding),
@@ -80,7 +80,7 @@ impl Audited {
     }
 
     /// Runs a statement on a copy of the database, and checks the copy.
-    async fn after(&self, sql: &str) -> Finding {
+    pub(crate) async fn after(&self, sql: &str) -> Finding {
         let copy = self.folder.path().join("copy.db");
         for ending in ["", "-wal", "-shm"] {
             std::fs::remove_file(format!("{}{ending}", copy.display())).ok();
@@ -118,7 +118,7 @@ async fn derive(catalog: &SqliteCatalog) {
 }
 
 /// Returns how many rows changed.
-async fn query(path: &Path, sql: &str) -> u64 {
+pub(crate) async fn query(path: &Path, sql: &str) -> u64 {
     let mut database = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path)).await.unwrap();
     let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()).into_sql_str()).execute(&mut database).await.unwrap();
     database.close().await.unwrap();
@@ -287,7 +287,7 @@ async fn every_column_of_every_covered_row_counts() {
     assert!(n_checked > 60, "{n_checked}");
 }
 
-async fn columns(path: &Path, table: &str) -> Vec<(String, String)> {
+pub(crate) async fn columns(path: &Path, table: &str) -> Vec<(String, String)> {
     let mut database = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path)).await.unwrap();
     let sql = "SELECT name, type FROM pragma_table_info($1)";
     sqlx::query_as(sql).bind(table).fetch_all(&mut database).await.unwrap()

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "every line here is part of a test")]
 
 mod audit;
+mod budget;
 mod claims;
 mod contract;
 mod crash;
 mod fixtures;
+mod ledger_audit;
 mod long_lineage;
 mod long_outbox;
 mod places;

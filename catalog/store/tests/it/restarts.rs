@@ -46,14 +46,14 @@ async fn a_server_that_stays_away_is_an_error_until_it_is_back() {
 }
 
 /// A call in the middle of its transaction: it waits for a table that somebody else has locked.
-async fn interrupted<T, F>(cluster: &Cluster, database: &Database<'_>, how: Shutdown, call: F) -> T
+pub(crate) async fn interrupted<T, F>(cluster: &Cluster, database: &Database<'_>, how: Shutdown, call: F) -> T
 where
     F: Future<Output = Result<T, CatalogError>> + Send + 'static,
     T: Send + 'static,
 {
     let mut blocker = PgConnection::connect(database.url()).await.unwrap();
     let lock = "BEGIN; LOCK TABLE run, step, step_input, dataset, dataset_version, dataset_column, ingested_file, \
-                lineage_event, audit_state, job, attempt";
+                lineage_event, audit_state, job, attempt, budget, budget_charge";
     sqlx::raw_sql(lock).execute(&mut blocker).await.unwrap();
     let call = tokio::spawn(call);
     while database.psql("SELECT COUNT(*) FROM pg_locks WHERE NOT granted") == "0\n" {

@@ -1,6 +1,6 @@
 //! Uniform integers from random bytes, exactly.
 
-use causeway_core::{NoiseSource, Result};
+use causeway_core::{Epsilon, NoiseSource, Result};
 
 /// Bytes asked for at a time: one call of the system for some hundred draws.
 const BUFFER: usize = 2048;
@@ -35,6 +35,25 @@ impl<'a> RandomBits<'a> {
     /// Returns a fair coin.
     pub(super) fn coin(&mut self) -> Result<bool> {
         Ok(self.take::<1>()?[0] & 1 == 1)
+    }
+
+    /// Returns true with probability `share`, to 2^-32. For choices that need no guarantee.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates at 0 and 2^32")]
+    pub(crate) fn chance(&mut self, share: f64) -> Result<bool> {
+        Ok(self.below(1 << 32)? < (share * 4_294_967_296.0) as u64)
+    }
+
+    /// Returns true with probability exp(ε) / (1 + exp(ε)), exactly: a coin is final if it shows heads, and tails are
+    /// final with probability exp(-ε).
+    pub(crate) fn logistic(&mut self, epsilon: Epsilon) -> Result<bool> {
+        loop {
+            if self.coin()? {
+                return Ok(true);
+            }
+            if super::bernoulli::exp_minus(u128::from(epsilon.micro()), 1_000_000, self)? {
+                return Ok(false);
+            }
+        }
     }
 
     /// Returns a uniform integer of 0 .. `bound`; `bound` must be positive.

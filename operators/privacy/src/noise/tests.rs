@@ -256,3 +256,36 @@ fn random_bits_print_nothing_of_themselves() {
     let mut source = Seeded::new(1);
     assert_eq!(format!("{:?}", RandomBits::new(&mut source)), "RandomBits([redacted])");
 }
+
+/// No line of the crate, tests aside, draws a floating-point number or takes randomness from elsewhere.
+#[test]
+fn nothing_in_the_crate_draws_floating_point_noise() {
+    const FORBIDDEN: [&str; 9] = [
+        "rand_distr",
+        "StandardNormal",
+        "random::<f64>",
+        "random::<f32>",
+        "gen_range",
+        "random_range",
+        "Uniform::new",
+        "thread_rng",
+        "OsRng",
+    ];
+    let root = std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    assert!(!manifest.contains("rand_distr") && !manifest.contains("statrs"));
+    let (mut folders, mut n_files, mut found) = (vec![root.join("src")], 0, Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") && !entry.ends_with("tests.rs") {
+                n_files += 1;
+                let text = std::fs::read_to_string(&entry).unwrap();
+                let words = FORBIDDEN.iter().filter(|word| text.contains(**word));
+                found.extend(words.map(|word| format!("{}: {word}", entry.display())));
+            }
+        }
+    }
+    assert!(n_files > 10 && found.is_empty(), "{found:?}");
+}

@@ -119,10 +119,17 @@ fn grants(named: &[Named], on: &Securable, grantee: &str, revoke: bool) -> Parse
 /// Returns the privileges that a word means on an object.
 fn privileges(word: &str, on: &Securable) -> Parsed<Vec<Privilege>> {
     let offered: &[Privilege] = match on {
-        Securable::Table(_) => &[Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete],
-        Securable::Schema(_) => {
-            &[Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete, Privilege::Create]
+        Securable::Table(_) => {
+            &[Privilege::Select, Privilege::Release, Privilege::Insert, Privilege::Update, Privilege::Delete]
         }
+        Securable::Schema(_) => &[
+            Privilege::Select,
+            Privilege::Release,
+            Privilege::Insert,
+            Privilege::Update,
+            Privilege::Delete,
+            Privilege::Create,
+        ],
         Securable::Operator(_) => &[Privilege::Execute],
     };
     let chosen: Vec<Privilege> =

@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::parse::parse_query;
 use crate::plan::on_big_stack;
+use crate::resolve::VEILED;
 use crate::session::PlanningContext;
 
 /// The rights of a statement's user, with the words for what they do not cover.
@@ -30,6 +31,8 @@ pub(crate) struct Guard {
 pub(crate) struct Reading {
     columns: ReadableColumns,
     condition: Option<String>,
+    /// True if it may be read through privacy mechanisms alone.
+    pub(crate) is_veiled: bool,
 }
 
 impl Guard {
@@ -40,7 +43,9 @@ impl Guard {
         dataset: &Dataset,
         version: &DatasetVersion,
     ) -> Result<Option<Reading>> {
-        let columns = self.rights.readable_columns(dataset, version);
+        let readable = self.rights.readable_columns(dataset, version);
+        let is_veiled = readable == ReadableColumns::None && self.rights.may_release(&dataset.name);
+        let columns = if is_veiled { ReadableColumns::All } else { readable };
         if columns == ReadableColumns::None {
             return Ok(None);
         }
@@ -48,7 +53,7 @@ impl Guard {
             DatasetKind::Table if !self.rights.is_admin() => engine.catalog().row_policies(Some(&dataset.name)).await?,
             _ => Vec::new(),
         };
-        Ok(Some(Reading { columns, condition: self.rights.row_condition(&policies) }))
+        Ok(Some(Reading { columns, condition: self.rights.row_condition(&policies), is_veiled }))
     }
 
     /// Checks that a privilege is held on a table or schema.
@@ -104,7 +109,7 @@ impl Reading {
             _ => None,
         };
         match (columns, &self.condition) {
-            (None, None) => None,
+            (None, None) => self.is_veiled.then(|| VEILED.to_owned()),
             (columns, condition) => Some(format!("{columns:?} where {condition:?}")),
         }
     }
@@ -184,6 +189,7 @@ fn quoted(name: &str) -> String {
 fn verb(privilege: Privilege) -> &'static str {
     match privilege {
         Privilege::Select => "read",
+        Privilege::Release => "make private releases of",
         Privilege::Insert => "add rows to",
         Privilege::Update => "change rows of",
         Privilege::Delete => "remove rows from",

@@ -14,6 +14,7 @@ mod barrier;
 mod grammar;
 mod guard;
 mod settings;
+mod veil;
 
 pub(crate) use barrier::Barrier;
 pub(crate) use grammar::{
@@ -21,3 +22,4 @@ pub(crate) use grammar::{
 };
 pub(crate) use guard::{Guard, Reading, condition, denied};
 pub(crate) use settings::{Setting, SettingsStatement, alter};
+pub(crate) use veil::Veil;

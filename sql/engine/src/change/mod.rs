@@ -100,7 +100,7 @@ impl Change<'_> {
         guard: Guard,
     ) -> Result<StepReport> {
         let started = Instant::now();
-        let (state, running) = engine.session(&request.context, &guard)?;
+        let (state, running) = engine.session(&request.context, &guard, Some(&request.run))?;
         let change = Change { engine, request, parsed, state, running, guard };
         let earlier = engine.catalog().step(&request.run, &request.name).await?;
         if let Some(step) = earlier.as_ref().filter(|step| step.state == StepState::Succeeded) {
@@ -388,7 +388,7 @@ impl Change<'_> {
             return Ok(None);
         }
         let guard = engine.guard(&request.context).await?;
-        let (state, running) = engine.session(&request.context, &guard)?;
+        let (state, running) = engine.session(&request.context, &guard, Some(&request.run))?;
         let change = Change { engine, request, parsed, state, running, guard };
         match Box::pin(change.prepare_landed(&step)).await? {
             Some((prepared, commit)) => Box::pin(change.perform(prepared, Some(commit), started)).await.map(Some),

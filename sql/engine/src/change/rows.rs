@@ -107,7 +107,7 @@ impl Change<'_> {
         let physical = self.state.create_physical_plan(plan).await?;
         let columns = plan.schema().fields().iter().map(|field| (field.name().clone(), BTreeSet::new())).collect();
         let lineage = PlanLineage { columns, ..PlanLineage::default() };
-        let planned = Planned { physical, lineage: Some(lineage) };
+        let planned = Planned { logical: plan.clone(), physical, lineage: Some(lineage) };
         let write = Write { planned, how: How::Create, policies: BTreeMap::new(), rewritten: None };
         Ok(Prepared { target: Some(target), task: Task::Write(Box::new(write)), ..Prepared::nothing() })
     }
