@@ -23,7 +23,7 @@
 //! `log_rank`; with mechanism `'published'` also `schedule`, `window`, `clip`, `points`.
 //!
 //! # Shapes
-//! n rows to strata x bins rows; cost O(n + draws x strata x bins); memory O(strata x bins), with `unit` 30 to 60 bytes
+//! n rows to strata x bins rows; cost O(n + draws x strata x bins); memory O(strata x bins), with `unit` 50 to 80 bytes
 //! for each unit besides.
 //!
 //! # Errors

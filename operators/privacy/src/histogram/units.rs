@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 /// Units are spread over so many parts, each of which stays in cache while its rows are counted.
 const N_PARTS: usize = 256;
 
-/// Rows that a part takes before they are looked up.
+/// Rows that a part takes at least before they are looked up.
 const PENDING_ROWS: usize = 1 << 11;
 
 /// Bytes of a text that fit a key together with their number.
@@ -77,12 +77,12 @@ impl Units {
 impl Part {
     fn add(&mut self, unit: Key, rank: u32) {
         self.pending.push((unit, rank));
-        if self.pending.len() >= PENDING_ROWS {
+        if self.pending.len() >= PENDING_ROWS.max(self.short.len()) {
             self.settle();
         }
     }
 
-    /// Looks the pending rows up.
+    /// Looks the pending rows up, as many as there are units, so that each line of the table is of use several times.
     fn settle(&mut self) {
         for (unit, rank) in self.pending.drain(..) {
             let highest = self.short.entry(unit).or_insert(rank);
