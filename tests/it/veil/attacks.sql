@@ -64,7 +64,7 @@ SELECT w.beds FROM main.wards AS w CROSS JOIN clinical.patients
 -- column `ward`
 SELECT beds FROM main.wards WHERE ward IN (SELECT ward FROM clinical.patients)
 
--- column `ward`
+-- column
 SELECT beds FROM main.wards WHERE ward NOT IN (SELECT ward FROM clinical.patients WHERE age > 80)
 
 -- column `ward`
@@ -101,7 +101,7 @@ SELECT time FROM kaplan_meier((SELECT days AS time, died AS event FROM clinical.
 SELECT age FROM as_of('clinical.patients', version => 0)
 
 -- what was added
-SELECT age FROM added('clinical.patients', 0, 1)
+SELECT age FROM added('clinical.patients', since => 0, until => 0)
 
 -- EXPLAIN
 EXPLAIN ANALYZE SELECT * FROM dp_count((SELECT patient FROM clinical.patients), epsilon => 0.1)
@@ -127,10 +127,10 @@ DELETE FROM mine.ages WHERE age IN (SELECT age FROM clinical.patients)
 -- column `age`
 MERGE INTO mine.ages AS a USING clinical.patients AS p ON a.age = p.age WHEN MATCHED THEN DELETE
 
--- column
+-- protected and is copied
 COPY (SELECT * FROM clinical.patients) TO 'out.csv'
 
--- column
+-- protected and is copied
 COPY clinical.patients TO 'out.csv'
 
 -- may not
@@ -244,7 +244,7 @@ SELECT * FROM dp_kaplan_meier((SELECT days AS time, died AS event FROM clinical.
 -- counts units by column `patient`
 SELECT * FROM dp_count((SELECT age AS patient FROM clinical.patients), epsilon => 0.1, unit => 'patient')
 
--- counts units by column `patient`
+-- of other than doubles
 SELECT * FROM dp_count((SELECT patient + 0 AS patient FROM clinical.patients), epsilon => 0.1, unit => 'patient')
 
 -- no privacy budget
