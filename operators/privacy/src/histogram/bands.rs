@@ -84,7 +84,7 @@ impl Bands {
         Ok(Some(limits))
     }
 
-    /// Estimates again from cells drawn anew, cohort and noise.
+    /// Estimates again from cells drawn anew, cohort and noise; nothing is drawn if no limits were asked for.
     pub(crate) fn draws(
         self,
         cells: &[f64],
@@ -92,6 +92,9 @@ impl Bands {
         context: &mut RunContext,
         estimate: impl Fn(&[f64]) -> Vec<f64> + Sync,
     ) -> Result<Vec<Vec<f64>>> {
+        if self.coverage == Coverage::None {
+            return Ok(Vec::new());
+        }
         let draws = (self.n_draws, context.rng().next_u64());
         resampled(cells, noise.epsilon(), draws, context, estimate)
     }
