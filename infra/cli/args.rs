@@ -442,8 +442,30 @@ pub(crate) enum AuditCommand {
     },
     /// Replace the signing key; the old one signs the new one, and the log says so
     RotateKey,
+    /// Attack the privacy mechanisms: is each as private as it says?
+    Dp(AuditDpOptions),
     /// Start the log of a lake that never had one; `causeway init` has done it for a new lake
     Start,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "Runs a mechanism many times on two tables that differ in one person, and tells with the confidence asked for how \
+much epsilon it has at least. A bound above the claim is a broken promise (exit code 1); one below proves nothing. Reads no table of the lake."
+)]
+pub(crate) struct AuditDpOptions {
+    /// The operator to attack [default: all]
+    #[arg(value_name = "OPERATOR")]
+    pub(crate) operator: Option<String>,
+    /// The epsilon to claim
+    #[arg(long, value_name = "E", default_value_t = 1.0)]
+    pub(crate) epsilon: f64,
+    /// Runs on each of the two tables; more find more
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) runs: usize,
+    /// How sure the bound is
+    #[arg(long, value_name = "P", default_value_t = 0.999)]
+    pub(crate) confidence: f64,
 }
 
 #[derive(Debug, Args)]

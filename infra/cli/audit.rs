@@ -1,5 +1,6 @@
 //! `causeway audit`: the audit log, checked, proved, looked at and signed.
 
+mod dp;
 mod log;
 mod proof;
 mod rotate;
@@ -26,6 +27,7 @@ pub(crate) fn audit(app: &App, options: &AuditOptions) -> Result<Exit, Failure> 
         AuditCommand::Export { records } => proof::export(app, records.as_deref()),
         AuditCommand::Tail { count, follow } => tail::tail(app, *count, *follow),
         AuditCommand::RotateKey => rotate::rotate(app),
+        AuditCommand::Dp(options) => dp::dp(app, options),
         AuditCommand::Start => start_log(app),
     }
 }

@@ -114,10 +114,7 @@ fn lineage_says_which_columns_played_which_role() {
     assert!(tree.contains("operator kaplan_meier  by sex; event event; time time"), "{tree}");
     let roles = "SELECT options FROM system.operator_runs WHERE operator = 'kaplan_meier'";
     let options = study.lake.ok(&["sql", "--format", "csv", "-c", roles]);
-    assert!(
-        options.contains("\"\"event\"\":\"\"event\"\"") && options.contains("\"\"by\"\":\"\"sex\"\""),
-        "{options}"
-    );
+    assert!(options.contains("\"\"event\"\":\"\"event\"\"") && options.contains("\"\"by\"\":\"\"sex\"\""), "{options}");
     let downstream = study.lake.ok(&["lineage", "c.clean", "--downstream", "--json"]);
     assert!(downstream.contains("\"roles\":{\"by\":\"sex\",\"event\":\"event\",\"time\":\"time\"}"), "{downstream}");
 }

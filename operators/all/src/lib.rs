@@ -10,6 +10,8 @@
 //!
 //! Where to look next: `causeway_core` for what an operator is, `causeway_survival` for a family.
 
+pub use causeway_privacy::audit as privacy_audit;
+
 use causeway_core::OperatorFactory;
 
 /// The tables of all families, in the order the docs list them.

@@ -34,4 +34,4 @@ mod pairs;
 mod tests;
 
 pub use bound::{Attack, LowerBound, lower_bound};
-pub use pairs::{PAIRS, Pair, operator};
+pub use pairs::{PAIRS, Pair, attack, operator};

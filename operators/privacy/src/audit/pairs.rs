@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch};
 use arrow::datatypes::Float64Type;
-use causeway_core::{Literal, Literals, OperatorError, OperatorFactory, Output, Relation, Result, Roles, RunContext};
+use causeway_core::{
+    Literal, Literals, OperatorError, OperatorFactory, Output, Relation, Result, Roles, RunContext, Seed,
+};
 
 use super::{Attack, LowerBound, lower_bound};
 
@@ -115,6 +117,17 @@ pub fn operator(pair: &Pair, epsilon: f64, attack: Attack, context: &mut RunCont
             problem: "the output has no number to attack".to_owned(),
         })
     })
+}
+
+/// Attacks an operator as [`operator`] does, on one thread with the operating system's noise.
+///
+/// # Errors
+/// As [`operator`].
+pub fn attack(pair: &Pair, epsilon: f64, attack: Attack) -> Result<LowerBound> {
+    let name = pair.factory.spec().name;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let pool = pool.map_err(|error| OperatorError::Internal { operator: name, problem: error.to_string() })?;
+    operator(pair, epsilon, attack, &mut RunContext::new(name, Seed(0), Arc::new(pool)))
 }
 
 /// Options of a person with two rows that count.
