@@ -16,6 +16,9 @@ cargo build --release -p causeway-survival --example time_kaplan_meier
 "$python" tests/bench/survival_vs_lifelines.py "$results/survival_vs_lifelines.txt"
 cargo build --release -p causeway-causal --example time_grn
 "$python" tests/bench/grn_vs_causal_learn.py "$results/grn_vs_causal_learn.txt"
+if [ -n "${GRN_NUMPY_CODE:-}" ]; then # a folder with grn_ref.py and accuracy.py
+  "$python" tests/bench/grn_same_cells.py "$GRN_NUMPY_CODE" "$results/grn_same_cells.txt"
+fi
 if [ -n "${COLIDE_PUBLIC_CODE:-}" ]; then # a folder with model.py of github.com/SAMiatto/colide
   "$target/bench-venv/bin/pip" install --quiet scipy tqdm
   cargo build --release -p causeway-causal --example time_colide

@@ -2,7 +2,7 @@
 //!
 //! usage: `study_iv [SETS [cross_fitted]]`
 //!
-//! Draws SETS (300) studies of 5000 rows from each design of `simulate_iv`, in which the instrument acts on the outcome
+//! Draws SETS (1000) studies of 5000 rows from each design of `simulate_iv`, in which the instrument acts on the outcome
 //! itself. On each: the parametric estimator with right models, with the four unions of right models that suffice,
 //! and with wrong ones; the cross-fitted estimator; the selected one beside all 16 tuples; and two-stage least squares. Prints
 //! Markdown tables of bias, spread, standard errors and coverage of 95 % intervals, then whether each bar is kept, and
@@ -62,7 +62,7 @@ struct Study {
 
 #[expect(clippy::print_stdout, reason = "the result of the example")]
 fn main() -> Found<()> {
-    let n_sets: i64 = std::env::args().nth(1).map_or(Ok(300), |text| text.parse())?;
+    let n_sets: i64 = std::env::args().nth(1).map_or(Ok(1000), |text| text.parse())?;
     if std::env::args().nth(2).as_deref() == Some("cross_fitted") {
         return cross_fitted(n_sets);
     }
