@@ -1,6 +1,10 @@
 //! Tables that may be read through privacy mechanisms alone: what is refused, what is answered, what is paid.
 
+use arrow::array::{AsArray as _, RecordBatch};
+use arrow::datatypes::Float64Type;
+use causeway_engine::{Engine, Outcome, StatementContext};
 use causeway_model::{Amount, ChargePage, ChargeState, TableName};
+use futures::TryStreamExt as _;
 
 use crate::denied::Lab;
 
@@ -45,7 +49,7 @@ async fn hospital(epsilon: f64) -> Lab {
     ] {
         lab.run(sql, None).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
-    for operator in causeway_engine::Engine::operators() {
+    for operator in Engine::operators() {
         let grant = format!("GRANT EXECUTE ON OPERATOR {} TO ann", operator.spec().name);
         lab.run(&grant, None).await.unwrap();
     }
@@ -85,16 +89,17 @@ async fn releases_are_answered_and_what_is_released_is_free() {
     assert!(n_statements >= 40, "{n_statements}");
 }
 
+/// The first rows that a query yields to `ann`.
+async fn rows(lab: &Lab, sql: &str) -> RecordBatch {
+    let context = StatementContext { user: Some("ann".to_owned()), ..StatementContext::default() };
+    let Outcome::Rows(rows) = lab.engine.execute(sql, &context).await.unwrap() else { panic!("{sql}") };
+    let batches: Vec<RecordBatch> = rows.stream.try_collect().await.unwrap();
+    batches.into_iter().find(|batch| batch.num_rows() > 0).unwrap()
+}
+
 /// One number that a query yields.
 async fn number(lab: &Lab, sql: &str) -> f64 {
-    use arrow::array::AsArray as _;
-    use futures::TryStreamExt as _;
-    let context = causeway_engine::StatementContext { user: Some("ann".to_owned()), ..Default::default() };
-    let outcome = lab.engine.execute(sql, &context).await.unwrap();
-    let causeway_engine::Outcome::Rows(rows) = outcome else { panic!("{sql}") };
-    let batches: Vec<arrow::array::RecordBatch> = rows.stream.try_collect().await.unwrap();
-    let batch = batches.iter().find(|batch| batch.num_rows() > 0).unwrap();
-    batch.column(0).as_primitive::<arrow::datatypes::Float64Type>().value(0)
+    rows(lab, sql).await.column(0).as_primitive::<Float64Type>().value(0)
 }
 
 fn count_of(condition: &str) -> String {
@@ -147,4 +152,23 @@ async fn what_a_veiled_table_holds_is_not_told_by_the_record() {
     .unwrap();
     let told = lab.run("SELECT rows_in FROM system.steps WHERE rows_in IS NOT NULL", Some("ann")).await.unwrap();
     assert_eq!(told, 0, "a step does not tell how many rows it has read");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn explain_tells_the_cost_and_what_is_left_and_names_no_unknown_table() {
+    let lab = hospital(4.0).await;
+    for sql in [
+        "CREATE TABLE clinical.derived AS SELECT patient, 1 AS n FROM clinical.secret",
+        "GRANT RELEASE ON clinical.derived TO ann",
+        "CALL set_privacy_budget('clinical.derived', epsilon => 1.0)",
+    ] {
+        lab.run(sql, None).await.unwrap();
+    }
+    let told =
+        rows(&lab, "EXPLAIN SELECT * FROM dp_count((SELECT patient FROM clinical.derived), epsilon => 0.1)").await;
+    let lines: Vec<&str> = told.column(1).as_string::<i32>().iter().flatten().collect();
+    assert!(lines[0].contains("costs epsilon 0.1"), "{lines:?}");
+    assert_eq!(lines[1..], ["clinical.derived has epsilon 1 left"]);
+    let account = lab.engine.catalog().budget(&TableName::new("clinical", "derived")).await.unwrap().unwrap();
+    assert_eq!(account.spent, Amount::default(), "to ask what it costs costs nothing");
 }

@@ -322,7 +322,7 @@ impl Engine {
         let admission = self.admit(sql, &references, &resolved, context);
         if !resolved.narrowed.is_empty() {
             let query = query.clone();
-            let rows = self.explain_releases(&state, &resolved, query, is_analyze(&statement)).await?;
+            let rows = self.explain_releases(&state, &resolved, query, is_analyze(&statement), &guard).await?;
             return Ok(admission.before(rows));
         }
         let (cancel, timeout) = (context.cancel.clone(), self.config().timeout);
@@ -344,6 +344,7 @@ impl Engine {
         resolved: &Arc<Resolved>,
         query: Box<Query>,
         is_analyze: bool,
+        guard: &Guard,
     ) -> Result<Rows> {
         if is_analyze || !resolved.is_veiled_alone() {
             return Err(denied("EXPLAIN would show what your rights hide of a table")
@@ -351,7 +352,10 @@ impl Engine {
         }
         let planned = self.plan(state, resolved, query, Box::new(Ok), false).await?;
         let inputs: Vec<VersionId> = resolved.pins.values().map(|pin| pin.version.id).collect();
-        explained(&planned.logical, &self.catalog().budgets_of(&inputs).await?)
+        let mut accounts = self.catalog().budgets_of(&inputs).await?;
+        // What the tables were made from may be unknown to this user; where it limits nothing it need not be told.
+        accounts.retain(|account| account.policy.is_some() || guard.rights.may_know(&account.dataset));
+        explained(&planned.logical, &accounts)
     }
 
     /// Returns all that a user may do; `None` is the embedded mode's only user.

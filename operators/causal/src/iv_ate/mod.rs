@@ -33,7 +33,7 @@
 //! # Guarantees
 //! Multiply robust: consistent if pi and p are right, or if beta is and of each pair (pi, rho) and (p, h) at least one.
 //! Estimates of six sub-models and both standard errors equal plain numpy code to 1e-8, the cross-fitted estimate to
-//! 1e-6, the choice among 16 tuples exactly; on 300 simulated sets of three designs 95 % intervals cover in 96.3 to 97.7 %
+//! 1e-6, the choice among 16 tuples exactly; on 1000 simulated sets of three designs 95 % intervals cover in 94.5 to 96.2 %
 //! (`tests/bench/results/study_iv.md`). The same result for any number of threads.
 //!
 //! # Source
