@@ -19,7 +19,7 @@
 //! assert_eq!(ten.micro(), 1_000_000); // ten tenths are one
 //!
 //! let spent = Concentrated::default().and(Rho::spent(0.125).unwrap()).unwrap();
-//! assert_eq!(spent.to_epsilon(Delta::spent(1e-6).unwrap()).unwrap().micro(), 2_411_000);
+//! assert_eq!(spent.to_epsilon(Delta::spent(1e-6).unwrap()).unwrap().micro(), 2_419_094);
 //! ```
 
 mod approximate;
