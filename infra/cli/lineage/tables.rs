@@ -109,9 +109,11 @@ impl Drawing<'_> {
             }
         }
         let said: Vec<String> = played.iter().map(|(role, columns)| format!("{role} {}", names(columns))).collect();
-        let text = format!("operator {}", self.terminal.paint_output(Tone::Strong, &used.operator));
-        let roles = self.terminal.paint_output(Tone::Faint, &said.join("; "));
-        Node::new(format!("{text}  {roles}"), json!({"operator": used.operator, "roles": played}))
+        let mut text = format!("operator {}", self.terminal.paint_output(Tone::Strong, &used.operator));
+        if !said.is_empty() {
+            text.push_str(&format!("  {}", self.terminal.paint_output(Tone::Faint, &said.join("; "))));
+        }
+        Node::new(text, json!({"operator": used.operator, "roles": played}))
     }
 }
 

@@ -50,6 +50,7 @@ pub mod ldp_regression_simulate;
 pub mod ldp_sparse_regression;
 pub mod noise;
 mod released;
+mod roles;
 
 use causeway_core::OperatorFactory;
 

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use causeway_core::{Cancel, Seed};
 use causeway_model::{Parameters, Rights, Run, RunId, Step, StepState, TableName};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
 /// Limits and places of an engine.
 #[derive(Debug, Clone)]
@@ -204,6 +206,15 @@ pub struct Rows {
     pub schema: SchemaRef,
     /// The batches. Dropping the stream cancels the query.
     pub stream: SendableRecordBatchStream,
+}
+
+impl Rows {
+    /// Returns rows that are there already.
+    pub(crate) fn of(batch: RecordBatch) -> Self {
+        let schema = batch.schema();
+        let stream = RecordBatchStreamAdapter::new(Arc::clone(&schema), futures::stream::iter([Ok(batch)]));
+        Self { schema, stream: Box::pin(stream) }
+    }
 }
 
 /// The result of a statement.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use causeway_core::PrivacyCost;
 use causeway_model::{Adjacency, Amount, BudgetPolicy, Ledger, PolicyChange};
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
 use crate::access::{Guard, denied};
 use crate::api::Rows;
@@ -99,8 +98,6 @@ impl Account {
             ("remaining", column(ledger.remaining().unwrap_or_default().to_string())),
         ])
         .map_err(|_| EngineError::new(ErrorKind::Internal, "an account cannot be shown"))?;
-        let schema = batch.schema();
-        let stream = RecordBatchStreamAdapter::new(Arc::clone(&schema), futures::stream::iter([Ok(batch)]));
-        Ok(Rows { schema, stream: Box::pin(stream) })
+        Ok(Rows::of(batch))
     }
 }

@@ -180,8 +180,14 @@ impl Work {
         let Some(question) = self.exec.question.clone() else { return self.compute().await };
         let running = Arc::clone(&self.running);
         let schema = SchemaRef::clone(self.exec.properties.eq_properties.schema());
-        let release = running.till.release(&question, &schema, || self.compute()).await;
-        release.map_err(EngineError::into_datafusion)
+        let release = async {
+            // Whoever may not read the tables needs a limit.
+            if !running.veiled().is_empty() {
+                running.till.require_budget(&question).await?;
+            }
+            running.till.release(&question, &schema, || self.compute()).await
+        };
+        release.await.map_err(EngineError::into_datafusion)
     }
 
     /// Starts to read the inputs and runs the operator on a blocking thread.

@@ -12,7 +12,6 @@ use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use datafusion::common::ScalarValue;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::execute_stream;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SelectItem, SetExpr,
 };
@@ -388,8 +387,6 @@ impl Called {
         let state: ArrayRef = Arc::new(StringArray::from(vec![self.state.name()]));
         let batch = RecordBatch::try_from_iter([("job", job), ("state", state)])
             .map_err(|_| EngineError::new(ErrorKind::Internal, "a job cannot be shown"))?;
-        let schema = batch.schema();
-        let stream = RecordBatchStreamAdapter::new(Arc::clone(&schema), futures::stream::iter([Ok(batch)]));
-        Ok(Rows { schema, stream: Box::pin(stream) })
+        Ok(Rows::of(batch))
     }
 }

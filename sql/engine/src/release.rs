@@ -13,7 +13,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +28,6 @@ use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::common::Result as DfResult;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -120,27 +118,21 @@ pub(crate) struct Till {
     rights: Arc<Rights>,
     run: Option<RunId>,
     versions: Mutex<BTreeMap<String, VersionId>>,
-    /// True once a table is read that the user may read through mechanisms alone.
-    is_veiled: AtomicBool,
 }
 
 impl Till {
     pub(crate) fn new(catalog: Arc<dyn Catalog>, rights: Arc<Rights>, run: Option<RunId>) -> Self {
-        Self { catalog, rights, run, versions: Mutex::default(), is_veiled: AtomicBool::new(false) }
+        Self { catalog, rights, run, versions: Mutex::default() }
     }
 
-    /// Notes the versions that the scans of a statement read, and whether one is read through mechanisms alone.
-    pub(crate) fn pin(&self, versions: impl IntoIterator<Item = (String, VersionId)>, is_veiled: bool) {
+    /// Notes the versions that the scans of a statement read.
+    pub(crate) fn pin(&self, versions: impl IntoIterator<Item = (String, VersionId)>) {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner).extend(versions);
-        self.is_veiled.fetch_or(is_veiled, Ordering::Relaxed);
     }
 
-    /// Refuses to release from tables that somebody may not read unless a budget limits it.
-    async fn require_budget(&self, inputs: &[VersionId]) -> Result<()> {
-        if !self.is_veiled.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let accounts = self.catalog.budgets_of(inputs).await?;
+    /// Refuses a release that no budget limits.
+    pub(crate) async fn require_budget(&self, question: &Question) -> Result<()> {
+        let accounts = self.catalog.budgets_of(&self.charge(question, 0).inputs).await?;
         if accounts.iter().any(|account| account.policy.is_some()) {
             return Ok(());
         }
@@ -180,7 +172,6 @@ impl Till {
     async fn reserve(&self, question: &Question) -> Result<Reserved> {
         for number in 0..MAX_BURNED {
             let charge = self.charge(question, number);
-            self.require_budget(&charge.inputs).await?;
             causeway_failpoints::at("reserve");
             loop {
                 match self.catalog.reserve_charge(&charge, milliseconds(LEASE)).await {
@@ -279,9 +270,7 @@ pub(crate) fn explained(plan: &LogicalPlan, accounts: &[Ledger]) -> Result<Rows>
         ("plan", column(lines.iter().map(|line| line.1.as_str()).collect())),
     ])
     .map_err(|_| EngineError::new(ErrorKind::Internal, "a plan cannot be shown"))?;
-    let schema = batch.schema();
-    let stream = RecordBatchStreamAdapter::new(Arc::clone(&schema), futures::stream::iter([Ok(batch)]));
-    Ok(Rows { schema, stream: Box::pin(stream) })
+    Ok(Rows::of(batch))
 }
 
 fn encode(batches: &[RecordBatch], schema: &SchemaRef) -> Result<ReleasedResult> {

@@ -107,7 +107,7 @@ impl Lookup<'_> {
         if let Some(running) = self.state.config().get_extension::<Running>() {
             running.veil(&resolved.veiled);
             let versions = resolved.pins.iter().map(|(key, pin)| (key.clone(), pin.version.id));
-            running.till.pin(versions, !resolved.veiled.is_empty());
+            running.till.pin(versions);
         }
         Ok(resolved)
     }

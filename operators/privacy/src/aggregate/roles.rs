@@ -1,8 +1,11 @@
 //! The columns and options that the private aggregates share.
 
 use causeway_core::{
-    ColumnRole, ColumnSpec, ColumnType, InputSpec, OperatorError, OutputType, Parameter, ParameterKind, Transformation,
+    ColumnRole, ColumnSpec, ColumnType, InputSpec, OutputType, Parameter, ParameterKind, Transformation,
 };
+
+use crate::roles::UNIT;
+pub(crate) use crate::roles::{CONFIDENCE, EPSILON, unchecked};
 
 const VALUE: ColumnRole = ColumnRole {
     role: "value",
@@ -24,16 +27,6 @@ const BY: ColumnRole = ColumnRole {
     meaning: "the group of a row; rows with NULL or a value that by_values does not list are left out",
 };
 
-const UNIT: ColumnRole = ColumnRole {
-    role: "unit",
-    kind: ColumnType::Category,
-    unit: "",
-    nullable: true,
-    required: false,
-    several: false,
-    meaning: "whose row it is, for example the patient; rows with NULL are left out; without it every row is somebody else's",
-};
-
 /// Rows with a value.
 pub(crate) const VALUES: InputSpec =
     InputSpec { name: "rows", summary: "one row is one observation", required: true, columns: &[VALUE, BY, UNIT] };
@@ -41,15 +34,6 @@ pub(crate) const VALUES: InputSpec =
 /// Rows that are only counted.
 pub(crate) const ROWS: InputSpec =
     InputSpec { name: "rows", summary: "one row is one observation", required: true, columns: &[BY, UNIT] };
-
-/// ε.
-pub(crate) const EPSILON: Parameter = Parameter {
-    name: "epsilon",
-    kind: ParameterKind::Float { min: 0.0, max: 1e6, open: true },
-    default: None,
-    unit: "nats",
-    meaning: "the privacy loss of the whole call, all groups together; charged once, rounded up to millionths",
-};
 
 /// The groups of the output.
 pub(crate) const BY_VALUES: Parameter = Parameter {
@@ -67,15 +51,6 @@ pub(crate) const ROWS_PER_UNIT: Parameter = Parameter {
     default: Some("1"),
     unit: "rows",
     meaning: "the most rows of one unit that count; the noise grows with it",
-};
-
-/// The level of the interval.
-pub(crate) const CONFIDENCE: Parameter = Parameter {
-    name: "confidence",
-    kind: ParameterKind::Float { min: 0.0, max: 1.0, open: true },
-    default: Some("0.95"),
-    unit: "",
-    meaning: "probability with which the noise keeps the value of these rows within the limits",
 };
 
 /// The lower bound of the values.
@@ -125,9 +100,4 @@ pub(crate) const fn counted(name: &'static str, meaning: &'static str) -> Column
         meaning,
         from: &[("by", Transformation::Aggregation)],
     }
-}
-
-/// The error of an option that the spec promises and the call lacks.
-pub(crate) fn unchecked(operator: &'static str, name: &str) -> OperatorError {
-    OperatorError::Internal { operator, problem: format!("option `{name}` was not checked") }
 }

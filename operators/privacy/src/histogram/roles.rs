@@ -1,8 +1,11 @@
 //! The columns and options that the private survival estimates share.
 
 use causeway_core::{
-    ColumnRole, ColumnSpec, ColumnType, InputSpec, OperatorError, OutputType, Parameter, ParameterKind, Transformation,
+    ColumnRole, ColumnSpec, ColumnType, InputSpec, OutputType, Parameter, ParameterKind, Transformation,
 };
+
+use crate::roles;
+pub(crate) use crate::roles::unchecked;
 
 const TIME: ColumnRole = ColumnRole {
     role: "time",
@@ -32,13 +35,8 @@ const CAUSE: ColumnRole = ColumnRole {
 };
 
 const UNIT: ColumnRole = ColumnRole {
-    role: "unit",
-    kind: ColumnType::Category,
-    unit: "",
-    nullable: true,
-    required: false,
-    several: false,
     meaning: "whom a row belongs to; of the rows of a unit one counts, rows with NULL are left out. Without it every row is a unit of its own",
+    ..roles::UNIT
 };
 
 const STRATA: ColumnRole = ColumnRole {
@@ -62,13 +60,8 @@ pub(crate) const ROWS: InputSpec = InputSpec {
 /// One row for each subject, with the cause of its event.
 pub(crate) const ROWS_WITH_CAUSE: InputSpec = InputSpec { columns: &[TIME, CAUSE, UNIT, STRATA], ..ROWS };
 
-pub(crate) const EPSILON: Parameter = Parameter {
-    name: "epsilon",
-    kind: ParameterKind::Float { min: 0.0, max: 1e6, open: true },
-    default: None,
-    unit: "nats",
-    meaning: "privacy budget that the release costs; millionths count",
-};
+pub(crate) const EPSILON: Parameter =
+    Parameter { meaning: "privacy budget that the release costs; millionths count", ..roles::EPSILON };
 
 pub(crate) const HORIZON: Parameter = Parameter {
     name: "horizon",
@@ -102,13 +95,8 @@ pub(crate) const STRATA_VALUES: Parameter = Parameter {
     meaning: "public list of the values of `strata`, needed with it; one list for each of several columns, all combinations are released",
 };
 
-pub(crate) const CONFIDENCE: Parameter = Parameter {
-    name: "confidence",
-    kind: ParameterKind::Float { min: 0.0, max: 1.0, open: true },
-    default: Some("0.95"),
-    unit: "probability",
-    meaning: "confidence level of the limits",
-};
+pub(crate) const CONFIDENCE: Parameter =
+    Parameter { unit: "probability", meaning: "confidence level of the limits", ..roles::CONFIDENCE };
 
 pub(crate) const DRAWS: Parameter = Parameter {
     name: "draws",
@@ -162,9 +150,4 @@ pub(crate) const fn private(
     meaning: &'static str,
 ) -> ColumnSpec {
     ColumnSpec { name, kind, nullable, unit, meaning, from: FROM_ROWS }
-}
-
-/// Returns the error for an option that the spec should have filled in.
-pub(crate) fn unchecked(operator: &'static str, name: &str) -> OperatorError {
-    OperatorError::Internal { operator, problem: format!("option `{name}` was not checked against the spec") }
 }

@@ -15,6 +15,7 @@
 
 use std::collections::BTreeMap;
 
+use causeway_core::{OperatorFactory, PrivacyClaim};
 use causeway_model::TableName;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -50,9 +51,14 @@ impl Veil {
         self.tables.extend(tables.iter().map(|(reference, name)| (reference.clone(), name.clone())));
     }
 
+    /// Returns true if there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
     /// Refuses a plan whose result would show anything of a veiled table but what a mechanism releases.
     pub(crate) fn check(&self, plan: &LogicalPlan) -> Result<()> {
-        if self.tables.is_empty() {
+        if self.is_empty() {
             return Ok(());
         }
         match self.shown(plan)? {
@@ -94,10 +100,11 @@ impl Veil {
             .into_iter()
             .next()
             .map_or_else(|| format!("how many rows `{table}` has"), |column| format!("column `{column}` of `{table}`"));
-        denied(format!("the result would show {what}; you may make private releases of `{table}` alone")).with_hint(
-            "ask through a privacy mechanism: dp_count, dp_sum, dp_mean, dp_histogram, dp_quantile, dp_kaplan_meier; \
-             `causeway ops` lists all",
-        )
+        let private = causeway_all::operators().map(OperatorFactory::spec);
+        let private = private.filter(|spec| matches!(spec.privacy, PrivacyClaim::Private(_)));
+        let names: Vec<&str> = private.map(|spec| spec.name).collect();
+        denied(format!("the result would show {what}; you may make private releases of `{table}` alone"))
+            .with_hint(format!("ask through a privacy mechanism: {}", names.join(", ")))
     }
 }
 
