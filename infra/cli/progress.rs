@@ -81,6 +81,7 @@ impl RunningStep {
 fn show(bar: &ProgressBar, event: ProgressEvent) {
     match event {
         ProgressEvent::RowsRead(rows) => bar.set_position(rows),
+        ProgressEvent::ServedAgain { .. } => {} // a line, which the caller writes
         ProgressEvent::Share(share) => {
             if bar.length() != Some(PER_MILLE) {
                 bar.set_length(PER_MILLE);

@@ -61,7 +61,10 @@ fn events(progress: &StepProgress) -> EventSink {
                 progress.line(&format!("{how} run {run}, {n_steps} steps"));
             }
             RunEvent::StepStarted { name, .. } => *running = Some(progress.begin(&name)),
-            RunEvent::StepProgress { event, .. } => {
+            RunEvent::StepProgress { name, event } => {
+                if let Some(note) = event.note() {
+                    progress.line(&format!("{name}: {note}"));
+                }
                 if let Some(step) = running.as_ref() {
                     (step.sink())(event);
                 }

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, IsTerminal as _, Read as _, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -146,6 +147,14 @@ impl Runner<'_> {
             cancel: interrupts.begin(),
             user: self.app.user.clone(),
             parameters: self.parameters.clone(),
+            progress: Arc::new({
+                let terminal = self.app.terminal.clone();
+                move |event| {
+                    if let Some(note) = event.note() {
+                        terminal.note(&note);
+                    }
+                }
+            }),
             ..StatementContext::default()
         };
         let outcome = self.app.wait(async {

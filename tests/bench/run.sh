@@ -26,6 +26,7 @@ if [ -n "${COLIDE_PUBLIC_CODE:-}" ]; then # a folder with model.py of github.com
 fi
 "$python" tests/bench/iv_vs_linearmodels.py "$results/iv_regression.txt"
 "$python" tests/bench/iv_from_delta.py "$target/release/causeway" "$results/iv_from_delta.txt"
+"$python" tests/bench/private.py "$target/release/causeway" "$results/private.txt"
 "$python" tests/bench/iv_vs_doubleml.py "$results/iv_late.txt"
 cargo bench -p causeway --bench front_door -- "$results/front_door.txt"
 cargo bench -p causeway-survival

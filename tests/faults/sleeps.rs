@@ -4,7 +4,7 @@ use super::yard::{Doomed, drain, submit};
 use super::{assert_sound, commits, kills, on_both_stores, rounds, within};
 use crate::product::Product;
 
-/// The places at which a lease is held: all but the last.
+/// The places at which a lease is held: all but the last. At two of them it is no more that of a statement.
 const POINTS: [&str; kills::POINTS.len() - 1] = *kills::POINTS.first_chunk().unwrap();
 
 on_both_stores!(who_wakes_up_after_the_lease_is_refused, super::rounds_of_sleep);
@@ -43,10 +43,11 @@ fn sleep_at_every_point(lake: &Product, round: usize) -> usize {
         if round == 1 {
             lake.ok(&["sql", "-c", &format!("CREATE TABLE a.{point} (n BIGINT)")]);
         }
-        submit(lake, &[&format!("INSERT INTO a.{point} SELECT {round} FROM a.source")]);
+        submit_change(lake, point, round);
     }
     let mut sleepers = POINTS.map(|point| {
-        let sleeper = Doomed::start(lake, &format!("{point}=delay(5000)"), &["--slots", "1", "--verbose"]);
+        let options = ["--slots", "1", "--verbose", "--groups", point];
+        let sleeper = Doomed::start(lake, &format!("{point}=delay(5000)"), &options);
         within(&format!("rest at {point}"), || sleeper.has_fired(point));
         stop(lake, &sleeper);
         sleeper
@@ -67,6 +68,20 @@ fn sleep_at_every_point(lake: &Product, round: usize) -> usize {
     }
     assert_sound(lake);
     sleepers.len()
+}
+
+/// Queues a job in a group of its own, so that the right worker takes it and no other.
+fn submit_change(lake: &Product, point: &str, round: usize) {
+    let sql = format!("INSERT INTO a.{point} SELECT {round} FROM a.source");
+    if POINTS[..kills::N_BEFORE_THE_RECORD].contains(&point) {
+        submit(lake, &[&sql, "--group", point]);
+        return;
+    }
+    let folder = lake.folder().join(point);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("pipeline.toml"), format!("name = \"{point}\"\n")).unwrap();
+    std::fs::write(folder.join("1_add.sql"), format!("{sql};\n")).unwrap();
+    submit(lake, &["--pipeline", folder.to_str().unwrap(), "--group", point]);
 }
 
 on_both_stores!(rows_of_who_wakes_up_first_keep_their_lineage, super::wake_before_the_other);

@@ -198,6 +198,33 @@ fn every_operator_has_an_slt_file_and_a_page() {
     }
 }
 
+/// Clones share what is built: a path that is compiled in would lead into another one.
+#[test]
+fn no_source_compiles_in_where_it_lies() {
+    let sources = sources(&repository("."));
+    assert!(sources.len() > 300, "{} sources", sources.len());
+    for path in sources {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let of_includes = text.replace("include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\")", "");
+        assert!(!of_includes.contains(concat!("env!(\"CARGO_MANIFEST", "_DIR\")")), "{}", path.display());
+    }
+}
+
+/// Returns all source files of a folder.
+fn sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            files.extend(sources(&path));
+        } else if name.ends_with(".rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
 /// Returns the source files of a folder that are not tests.
 fn rust_sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();

@@ -80,6 +80,23 @@ fn what_is_turned_away_leaves_a_record_that_does_not_say_what_is_there() {
 }
 
 #[test]
+fn a_release_beyond_the_budget_leaves_a_record() {
+    let lake = lake();
+    lake.ok(&["sql", "-c", "CALL set_privacy_budget('a.t', epsilon => 0.5)"]);
+    let count = "SELECT * FROM dp_count((SELECT n FROM a.t), epsilon => 0.4)";
+    lake.ok(&["sql", "-c", count]);
+    let output = lake.run(&["sql", "-c", &count.replace("0.4", "0.3")]);
+    assert_ne!(code(&output), 0);
+    let record = last(&lake);
+    assert_eq!(
+        (record["action"].as_str(), record["outcome"]["code"].as_str()),
+        (Some("refused_attempt"), Some("CW0412"))
+    );
+    assert_eq!(record["objects"][0]["name"], "dp_count", "{record}");
+    lake.ok(&["audit", "verify"]);
+}
+
+#[test]
 fn a_pipeline_is_recorded_with_its_steps() {
     let lake = Product::init();
     let folder = lake.folder().join("p");

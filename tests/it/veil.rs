@@ -1,8 +1,10 @@
 //! Tables that may be read through privacy mechanisms alone: what is refused, what is answered, what is paid.
 
+use std::sync::{Arc, Mutex};
+
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::Float64Type;
-use causeway_engine::{Engine, Outcome, StatementContext};
+use causeway_engine::{Engine, Outcome, ProgressEvent, StatementContext};
 use causeway_model::{Amount, ChargePage, ChargeState, TableName};
 use futures::TryStreamExt as _;
 
@@ -125,6 +127,32 @@ async fn a_question_is_paid_once_and_answered_the_same() {
     assert!(charges.iter().all(|charge| charge.state == ChargeState::Released && charge.spec.actor == "ann"));
     lab.run("INSERT INTO clinical.patients SELECT 501, 1, 70, 1.0, true, 'ward 1'", None).await.unwrap();
     lab.refused(&count_of("age > 60"), "ann").await;
+}
+
+/// Eighty thousand rows of noise take more than the catalog stores.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_release_is_kept_and_shown_again() {
+    let lab = hospital(1.0).await;
+    let rows = "SELECT value % 7 - 3.0 AS y, value % 3 - 1.0 AS x FROM generate_series(1, 80000)";
+    lab.run(&format!("CREATE TABLE main.public AS {rows}"), None).await.unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let sum = |told: Arc<Mutex<Vec<String>>>| {
+        let progress = move |event: ProgressEvent| told.lock().unwrap().extend(event.note());
+        let context = StatementContext { progress: Arc::new(progress), ..StatementContext::default() };
+        let engine = lab.engine.clone();
+        async move {
+            let sql = "SELECT * FROM ldp_encode(main.public, outcome => 'y', covariates => ARRAY['x'], epsilon => 1.0)";
+            let Outcome::Rows(rows) = engine.execute(sql, &context).await.unwrap() else { panic!("no rows") };
+            rows.stream.try_collect::<Vec<RecordBatch>>().await.unwrap()
+        }
+    };
+    let first = sum(Arc::clone(&told)).await;
+    assert!(told.lock().unwrap().is_empty());
+    let again = sum(Arc::clone(&told)).await;
+    assert_eq!(first, again, "byte for byte");
+    assert_eq!(first.iter().map(RecordBatch::num_rows).sum::<usize>(), 80_000);
+    let notes = told.lock().unwrap().clone();
+    assert!(notes.len() == 1 && notes[0].contains("seconds ago is shown again, at no cost (charge 1)"), "{notes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,8 +1,8 @@
 //! Runs and their steps.
 
 use crate::{
-    AccessChange, Column, DatasetId, DatasetKind, DatasetPolicy, LineageEdge, Parameters, RunId, StepId, TableName,
-    VersionId,
+    AccessChange, Column, DatasetId, DatasetKind, DatasetPolicy, Lease, LineageEdge, Parameters, RunId, StepId,
+    TableName, VersionId,
 };
 
 /// What started a run.
@@ -218,6 +218,9 @@ pub struct StepOutcome {
     pub rows_quarantined: Option<i64>,
     /// Wall time in milliseconds.
     pub duration_ms: i64,
+    /// The attempt whose work is done with this step: it ends well, and its job and run with it. If its lease
+    /// does not hold, nothing is recorded.
+    pub ends: Option<Lease>,
 }
 
 /// A dataset version that a step wrote.

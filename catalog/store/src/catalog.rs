@@ -430,7 +430,7 @@ impl<B: Backend> JobQueue for SqlCatalog<B> {
     }
 
     async fn claim_jobs(&self, claim: &Claim) -> Result<Vec<ClaimedJob>> {
-        let mut standing = read!(self, |connection| jobs::standing(connection))?;
+        let mut standing = read_one!(self, |connection| jobs::standing(connection))?;
         if standing.lapsed {
             write!(self, |connection| jobs::expire(connection))?;
             standing.due = true;

@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::error::{Result, already_exists, invalid, not_found};
 use crate::outbox::{self, Told};
 use crate::write::{self, NewDataset, NewVersion};
-use crate::{access, audit, datasets, edges, steps};
+use crate::{access, audit, datasets, edges, jobs, steps};
 
 /// A running attempt and the time at which it ends.
 struct Ending<'a> {
@@ -26,7 +26,10 @@ pub(crate) async fn complete(
     let now = write::now(connection).await?;
     let ending = Ending { step, now: &now };
     succeed(connection, &ending, attempt, outcome).await?;
-    steps::note_success(connection, step).await?;
+    let subject = steps::subject(connection, step).await?;
+    if let Some(pipeline) = &subject.pipeline {
+        steps::note_success(connection, pipeline, &subject.name, step).await?;
+    }
     // Looked up before the outputs exist: no edge can lead back into them, so lineage has no cycles.
     let origins = edges::origins(connection, &outcome.lineage).await?;
     let before = audit::before_step(connection, outcome).await?;
@@ -48,9 +51,13 @@ pub(crate) async fn complete(
     for file in &outcome.ingested {
         write_ingested(connection, step, file).await?;
     }
-    audit::step_completed(connection, step, outcome, before).await?;
+    let mut events = vec![audit::step_completed(connection, &subject, outcome, before).await?];
     let told = Told { attempt, transition: Transition::Complete, at: &now, failure: None };
     outbox::step(connection, step, &told).await?;
+    if let Some(lease) = &outcome.ends {
+        events.extend(jobs::succeed(connection, lease).await?);
+    }
+    audit::append_all(connection, events).await?;
     Ok(outputs)
 }
 

@@ -16,13 +16,14 @@ use sqlx::{
 
 use crate::error::{Result, StoreError, damaged};
 use crate::postgres::PostgresTransaction;
+use crate::sqlite::SqliteTransaction;
 
 /// Values of one `INSERT`: SQLite takes 32 766, Postgres 65 535.
 const MAX_VALUES: usize = 20_000;
 
 /// A transaction, which is rolled back unless committed, or a connection for one statement.
 pub(crate) enum Connection {
-    Sqlite(Link<Sqlite>),
+    Sqlite(SqliteTransaction),
     Postgres(PostgresTransaction),
 }
 
@@ -35,7 +36,7 @@ pub(crate) enum Link<DB: Database> {
 }
 
 impl<DB: Database> Link<DB> {
-    fn connection(&mut self) -> &mut DB::Connection {
+    pub(crate) fn connection(&mut self) -> &mut DB::Connection {
         match self {
             Self::Transaction(transaction) => transaction,
             Self::Single(connection) => connection,
@@ -93,7 +94,7 @@ impl Connection {
     pub(crate) async fn script(&mut self, sql: impl Into<Sql>) -> Result<()> {
         let sql = sql.into();
         match self {
-            Self::Sqlite(tx) => sqlx::raw_sql(sql.sqlite).execute(tx.connection()).await.map(drop)?,
+            Self::Sqlite(tx) => sqlx::raw_sql(sql.sqlite).execute(tx.connection()?).await.map(drop)?,
             Self::Postgres(tx) => sqlx::raw_sql(sql.postgres).execute(tx.inner.connection()).await.map(drop)?,
         }
         Ok(())
@@ -201,7 +202,7 @@ impl<'c> Query<'c> {
         Ok(match (self.connection, values) {
             (Connection::Sqlite(tx), Values::Sqlite(values)) => {
                 let query = sqlx::query_with::<Sqlite, _>(self.text, values).persistent(self.keep);
-                query.execute(tx.connection()).await?.rows_affected()
+                query.execute(tx.connection()?).await?.rows_affected()
             }
             (Connection::Postgres(tx), Values::Postgres(values)) => {
                 let query = sqlx::query_with::<Postgres, _>(self.text, values).persistent(self.keep);
@@ -216,7 +217,7 @@ impl<'c> Query<'c> {
         Ok(match (self.connection, values) {
             (Connection::Sqlite(tx), Values::Sqlite(values)) => {
                 let query = sqlx::query_with::<Sqlite, _>(self.text, values).persistent(self.keep);
-                query.fetch_all(tx.connection()).await?.into_iter().map(Row::Sqlite).collect()
+                query.fetch_all(tx.connection()?).await?.into_iter().map(Row::Sqlite).collect()
             }
             (Connection::Postgres(tx), Values::Postgres(values)) => {
                 let query = sqlx::query_with::<Postgres, _>(self.text, values).persistent(self.keep);

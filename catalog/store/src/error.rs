@@ -96,7 +96,7 @@ pub(crate) fn located(error: CatalogError, place: &str) -> CatalogError {
     }
 }
 
-fn from_sqlx(error: &sqlx::Error) -> CatalogError {
+pub(crate) fn from_sqlx(error: &sqlx::Error) -> CatalogError {
     match error {
         sqlx::Error::PoolTimedOut => CatalogError::Busy("no connection became free in time".into()),
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::Decode(_) => {

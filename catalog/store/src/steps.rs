@@ -7,7 +7,7 @@ use causeway_model::{
 use crate::connection::{Connection, Row, Sql};
 use crate::error::{Result, already_exists, damaged, invalid, not_found};
 use crate::outbox::{self, Told};
-use crate::{audit, rows, runs, write};
+use crate::{audit, rows, write};
 
 macro_rules! select_step {
     ($inputs:literal, $outputs:literal, $rest:literal) => {
@@ -144,14 +144,41 @@ pub(crate) async fn last_success(connection: &mut Connection, pipeline: &str, st
     row.as_ref().map(rows::step).transpose()
 }
 
+/// What a record says of a step.
+pub(crate) struct Subject {
+    pub(crate) step: StepId,
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) sql: String,
+    pub(crate) run: String,
+    pub(crate) actor: String,
+    pub(crate) pipeline: Option<String>,
+}
+
+pub(crate) async fn subject(connection: &mut Connection, step: StepId) -> Result<Subject> {
+    let sql = "SELECT s.name, s.kind, s.sql, r.uuid, r.actor, r.pipeline FROM step s JOIN run r ON r.id = s.run_id \
+               WHERE s.id = $1";
+    let row = connection.query(sql).bind(step.0).fetch_optional().await?.ok_or_else(|| not_found("step", step.0))?;
+    Ok(Subject {
+        step,
+        name: row.get("name")?,
+        kind: row.get("kind")?,
+        sql: row.get("sql")?,
+        run: row.get("uuid")?,
+        actor: row.get("actor")?,
+        pipeline: row.get("pipeline")?,
+    })
+}
+
 /// Notes the step as the last of its name that succeeded in its pipeline.
-pub(crate) async fn note_success(connection: &mut Connection, step: StepId) -> Result<()> {
+pub(crate) async fn note_success(connection: &mut Connection, pipeline: &str, name: &str, step: StepId) -> Result<()> {
     connection
         .query(
-            "INSERT INTO last_success (pipeline, step, step_id) SELECT r.pipeline, s.name, s.id \
-             FROM step s JOIN run r ON r.id = s.run_id WHERE s.id = $1 AND r.pipeline IS NOT NULL \
+            "INSERT INTO last_success (pipeline, step, step_id) VALUES ($1, $2, $3) \
              ON CONFLICT (pipeline, step) DO UPDATE SET step_id = excluded.step_id",
         )
+        .bind(pipeline)
+        .bind(name)
         .bind(step.0)
         .execute()
         .await?;
@@ -186,22 +213,27 @@ fn operator_use(row: &Row) -> Result<OperatorUse> {
 
 /// Writes the step's row anew; only a running one counts as an attempt.
 async fn record(connection: &mut Connection, step: &NewStep, state: StepState) -> Result<Step> {
-    let run = runs::number(connection, &step.run).await?.ok_or_else(|| not_found("run", &step.run))?;
-    let known = connection
-        .query("SELECT attempt, state FROM step WHERE run_id = $1 AND name = $2")
-        .bind(run)
+    let found = connection
+        .query(
+            "SELECT r.id, s.attempt, s.state FROM run r LEFT JOIN step s ON s.run_id = r.id AND s.name = $2 \
+             WHERE r.uuid = $1",
+        )
+        .bind(&step.run.0)
         .bind(&step.name)
         .fetch_optional()
         .await?;
-    let (before, attempts) = match &known {
-        Some(row) => (Some(rows::step_state(row.get("state")?)?), row.get("attempt")?),
-        None => (None, 0),
-    };
+    let found = found.ok_or_else(|| not_found("run", &step.run))?;
+    let run: i64 = found.get("id")?;
+    let attempts: i64 = found.get::<Option<i64>>("attempt")?.unwrap_or(0);
+    let before = found.get::<Option<&str>>("state")?.map(rows::step_state).transpose()?;
     if before == Some(StepState::Succeeded) {
         return Err(already_exists("step", &step.name));
     }
     let attempt = attempts + i64::from(state == StepState::Running);
     let id = upsert(connection, step, &StepRow { run, state, attempt }).await?;
+    if before.is_some() {
+        connection.query("DELETE FROM step_input WHERE step_id = $1").bind(id).execute().await?;
+    }
     pin_inputs(connection, id, &step.inputs).await?;
     let stored = rows::step(&connection.query(select_step!("WHERE s.id = $1")).bind(id).fetch_one().await?)?;
     // What runs no more and was not ended was killed.
@@ -246,7 +278,6 @@ async fn upsert(connection: &mut Connection, step: &NewStep, row: &StepRow) -> R
 }
 
 async fn pin_inputs(connection: &mut Connection, step: i64, inputs: &[VersionId]) -> Result<()> {
-    connection.query("DELETE FROM step_input WHERE step_id = $1").bind(step).execute().await?;
     for (position, input) in (0_i64..).zip(inputs) {
         let pinned = connection
             .query(

@@ -9,6 +9,8 @@
 //! If zeros of S alone count, the tests that share S share its cells: each column is gathered once
 //! for each S. Otherwise every test gathers its own cells.
 
+use std::sync::{Mutex, PoisonError};
+
 use causeway_core::Result;
 use causeway_numerics::normal_two_sided;
 use rayon::prelude::*;
@@ -19,6 +21,9 @@ use crate::gram::Gram;
 use crate::kernels::{dot, gather_centred};
 use crate::partial::{Factor, MAX_CONDITIONED, Partial, Projected, is_constant};
 
+/// Tests on cells of their own that a thread does before it looks for others: some hundred microseconds.
+const TASK_TESTS: usize = 8;
+
 /// Fisher's z test on the columns of an expression.
 #[derive(Debug)]
 pub(crate) struct FisherZ<'a> {
@@ -28,6 +33,8 @@ pub(crate) struct FisherZ<'a> {
     /// Correlations over all cells; not needed if zeros of x and y count.
     gram: Option<Gram>,
     workers: Workers<'a>,
+    /// What threads have used and will use again: its columns are too long to be made anew for every few tests.
+    idle: Mutex<Vec<Scratch>>,
 }
 
 impl<'a> FisherZ<'a> {
@@ -40,7 +47,7 @@ impl<'a> FisherZ<'a> {
     ) -> Result<Self> {
         let all_rows = || workers.pool.install(|| Gram::new(expression, &workers.cancel));
         let gram = if deletion == Deletion::All { None } else { Some(all_rows()?) };
-        Ok(Self { expression, deletion, min_rows, gram, workers })
+        Ok(Self { expression, deletion, min_rows, gram, workers, idle: Mutex::default() })
     }
 
     /// Returns the bytes that [`Self::new`] takes.
@@ -99,6 +106,12 @@ impl<'a> FisherZ<'a> {
         Ok(findings)
     }
 
+    /// Lends a thread what it works with.
+    fn lend(&self) -> Lent<'_> {
+        let scratch = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        Lent { scratch, idle: &self.idle }
+    }
+
     fn all_at_once(&self, gram: &Gram, queries: &Queries) -> Vec<Finding> {
         let test = |index| {
             let (x, y) = queries.pair(index);
@@ -108,12 +121,12 @@ impl<'a> FisherZ<'a> {
     }
 
     fn all_direct(&self, queries: &Queries) -> Result<Vec<Finding>> {
-        let test = |scratch: &mut Scratch, index| {
+        let test = |lent: &mut Lent<'_>, index| {
             self.workers.cancel.check()?;
             let (x, y) = queries.pair(index);
-            Ok(self.direct(x, y, queries.set(index), scratch))
+            Ok(self.direct(x, y, queries.set(index), &mut lent.scratch))
         };
-        (0..queries.len()).into_par_iter().map_init(Scratch::default, test).collect()
+        (0..queries.len()).into_par_iter().with_max_len(TASK_TESTS).map_init(|| self.lend(), test).collect()
     }
 
     fn by_set(&self, queries: &Queries) -> Result<Vec<Finding>> {
@@ -122,7 +135,8 @@ impl<'a> FisherZ<'a> {
         let groups: Vec<&[usize]> = order.chunk_by(|a, b| queries.set(*a) == queries.set(*b)).collect();
         let answers: Vec<Vec<Finding>> = groups
             .par_iter()
-            .map_init(Scratch::default, |scratch, members| self.shared(queries, members, scratch))
+            .with_max_len(1) // they differ much in length: a thread that is done takes the next one
+            .map_init(|| self.lend(), |lent, members| self.shared(queries, members, &mut lent.scratch))
             .collect::<Result<_>>()?;
         let mut findings = vec![Finding::untested(0, Status::Few); queries.len()];
         for (members, answers) in groups.iter().zip(answers) {
@@ -146,6 +160,18 @@ impl IndependenceTest for FisherZ<'_> {
 
     fn n_asked_first(&self) -> usize {
         16
+    }
+}
+
+/// A thread's loan, which goes back when it is dropped.
+struct Lent<'a> {
+    scratch: Scratch,
+    idle: &'a Mutex<Vec<Scratch>>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.scratch));
     }
 }
 

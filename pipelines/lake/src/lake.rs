@@ -57,6 +57,10 @@ impl Lake {
         Ok(Self::of_root(Root { store, url }))
     }
 
+    pub(crate) fn store(&self) -> &dyn ObjectStore {
+        &*self.inner.root.store
+    }
+
     pub(crate) fn of_root(root: Root) -> Self {
         Self { inner: Arc::new(Inner { root, slots: Mutex::default() }) }
     }

@@ -41,6 +41,7 @@ mod delete;
 mod erase;
 mod error;
 mod housekeeping;
+mod kept;
 mod lake;
 mod location;
 mod log;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_core::{Cancel, Seed};
-use causeway_model::{Parameters, Rights, Run, RunId, Step, StepState, TableName};
+use causeway_model::{Lease, Parameters, Rights, Run, RunId, Step, StepState, TableName};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
@@ -154,6 +154,28 @@ pub enum ProgressEvent {
     Share(f64),
     /// So many rows were read so far.
     RowsRead(u64),
+    /// A private release that was paid for before is shown again, at no cost.
+    ServedAgain {
+        /// The charge that paid for it.
+        charge: i64,
+        /// How long ago it was released, in milliseconds.
+        age_ms: i64,
+    },
+}
+
+impl ProgressEvent {
+    /// Returns what people should read of the event, if anything.
+    pub fn note(&self) -> Option<String> {
+        let Self::ServedAgain { charge, age_ms } = self else { return None };
+        let seconds = age_ms / 1000;
+        let age = match seconds {
+            ..120 => format!("{seconds} seconds"),
+            120..7_200 => format!("{} minutes", seconds / 60),
+            7_200..172_800 => format!("{} hours", seconds / 3_600),
+            _ => format!("{} days", seconds / 86_400),
+        };
+        Some(format!("the release of {age} ago is shown again, at no cost (charge {charge})"))
+    }
 }
 
 /// A receiver of progress.
@@ -177,6 +199,8 @@ pub struct StatementContext {
     /// Reads the versions that an earlier attempt has pinned, unless that one is known to have ended: it may
     /// only be asleep, and commit yet.
     pub keep_inputs: bool,
+    /// The attempt at a job that ends well when the statement's step is recorded.
+    pub ends: Option<Lease>,
 }
 
 impl StatementContext {
@@ -196,6 +220,7 @@ impl Default for StatementContext {
             user: None,
             parameters: Parameters::default(),
             keep_inputs: false,
+            ends: None,
         }
     }
 }
@@ -281,4 +306,6 @@ pub struct StepReport {
     pub duration: Duration,
     /// Things the user should know.
     pub warnings: Vec<String>,
+    /// The attempt named in [`StatementContext::ends`] was recorded as ended.
+    pub has_ended: bool,
 }

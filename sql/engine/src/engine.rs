@@ -382,7 +382,7 @@ impl Engine {
         guard: &Guard,
         run: Option<&RunId>,
     ) -> Result<(Arc<SessionState>, Arc<Running>)> {
-        let till = Till::new(Arc::clone(self.catalog()), Arc::clone(&guard.rights), run.cloned());
+        let till = Till::new(Arc::clone(self.catalog()), self.lake().clone(), Arc::clone(&guard.rights), run.cloned());
         let running = Arc::new(Running::new(context, Arc::clone(&self.0.pool), till));
         let mut state = self.0.session.clone();
         state.config_mut().set_extension(Arc::clone(&running));

@@ -5,10 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use causeway_core::{
-    Cancel, Literals, MemoryBudget, Operator, OperatorError, OperatorFactory, Output, Relation, RunContext,
-};
-use causeway_model::OperatorUse;
+use causeway_core::{Cancel, Literals, MemoryBudget, Operator, OperatorError, OperatorFactory, Relation, RunContext};
+use causeway_model::{OperatorUse, StoredRelease};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
@@ -26,6 +24,7 @@ use datafusion::physical_plan::{
 };
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use futures::{StreamExt, TryStreamExt};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -103,14 +102,14 @@ impl OperatorExec {
         })
     }
 
-    fn used(&self, output: &Output) -> OperatorUse {
+    fn used(&self, report: Value) -> OperatorUse {
         let spec = self.factory.spec();
         let options = Literals::clone(&self.literals).or(self.operator.roles().as_options());
         OperatorUse {
             operator: spec.name.to_owned(),
             version: i64::from(spec.version),
             options: serde_json::to_value(options).unwrap_or_default(),
-            report: serde_json::to_value(&output.report).unwrap_or_default(),
+            report,
         }
     }
 }
@@ -185,7 +184,13 @@ impl Work {
             if !running.veiled().is_empty() {
                 running.till.require_budget(&question).await?;
             }
-            running.till.release(&question, &schema, || self.compute()).await
+            let exec = self.exec.clone();
+            let again = |stored: &StoredRelease| {
+                let report = json!({"served_again": {"charge": stored.charge.id.0, "age_ms": stored.age_ms}});
+                running.record(exec.used(report));
+                running.served_again(stored);
+            };
+            running.till.release(&question, &schema, || self.compute(), again).await
         };
         release.await.map_err(EngineError::into_datafusion)
     }
@@ -209,7 +214,7 @@ impl Work {
         let output = task.await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?;
         let panicked = |_| EngineError::of_panic(&format!("operator `{name}`")).into_datafusion();
         let output = output.map_err(panicked)?.map_err(|error| inputs.cause(error))?;
-        running.record(exec.used(&output));
+        running.record(exec.used(serde_json::to_value(&output.report).unwrap_or_default()));
         drop(stop);
         Ok(output.batches)
     }

@@ -16,7 +16,9 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use causeway_audit::{Action, Event, Object, ObjectKind, Outcome};
 use causeway_core::{Literals, Operator, OperatorFactory, PrivacyCost};
+use causeway_lake::Lake;
 use causeway_model::{
     Adjacency, Amount, Catalog, CatalogError, ChargeCost, ChargeLease, EdgeKind, Ledger, MAX_STORED_RESULT, NewCharge,
     ReleasedResult, Reservation, Rights, RunId, StoredRelease, VersionId,
@@ -115,14 +117,15 @@ fn origin(plan: &LogicalPlan, column: &str) -> Option<String> {
 /// Where the mechanisms of a statement pay.
 pub(crate) struct Till {
     catalog: Arc<dyn Catalog>,
+    lake: Lake,
     rights: Arc<Rights>,
     run: Option<RunId>,
     versions: Mutex<BTreeMap<String, VersionId>>,
 }
 
 impl Till {
-    pub(crate) fn new(catalog: Arc<dyn Catalog>, rights: Arc<Rights>, run: Option<RunId>) -> Self {
-        Self { catalog, rights, run, versions: Mutex::default() }
+    pub(crate) fn new(catalog: Arc<dyn Catalog>, lake: Lake, rights: Arc<Rights>, run: Option<RunId>) -> Self {
+        Self { catalog, lake, rights, run, versions: Mutex::default() }
     }
 
     /// Notes the versions that the scans of a statement read.
@@ -140,25 +143,29 @@ impl Till {
             .with_hint("ask a steward for CALL set_privacy_budget('schema.table', epsilon => …)"))
     }
 
-    /// Returns the release of a question; `run` computes it if it is not there yet.
+    /// Returns the release of a question; `run` computes it if it is not there yet, `again` hears of one that is.
     pub(crate) async fn release<F>(
         &self,
         question: &Question,
         schema: &SchemaRef,
         run: impl FnOnce() -> F,
+        again: impl FnOnce(&StoredRelease),
     ) -> Result<Vec<RecordBatch>>
     where
         F: Future<Output = DfResult<Vec<RecordBatch>>>,
     {
         let lease = match self.reserve(question).await? {
             Reserved::Granted(lease) => lease,
-            Reserved::Stored(stored) => return decode(&stored, schema),
+            Reserved::Stored(stored) => {
+                again(&stored);
+                return self.stored(&stored.result, schema).await;
+            }
         };
         let batches = match self.renewing(&lease, run()).await {
             Ok(batches) => batches,
             Err(error) => return Err(self.given_up(&lease, error).await),
         };
-        let result = match encode(&batches, schema) {
+        let result = match self.keep(&batches, schema).await {
             Ok(result) => result,
             Err(error) => return Err(self.given_up(&lease, error).await),
         };
@@ -182,11 +189,24 @@ impl Till {
                     Ok(Reservation::Stored(stored)) => return Ok(Reserved::Stored(stored)),
                     Ok(Reservation::Held { .. }) => tokio::time::sleep(LOOK).await,
                     Err(CatalogError::ChargeBurned { .. }) => break,
-                    Err(error) => return Err(error.into()),
+                    Err(error) => return Err(self.turned_away(question, error).await),
                 }
             }
         }
         Err(EngineError::new(ErrorKind::Data, "this release has failed too often; ask another question"))
+    }
+
+    /// Records that a release was refused for want of budget, or because the policy does not admit it.
+    async fn turned_away(&self, question: &Question, error: CatalogError) -> EngineError {
+        if matches!(error, CatalogError::BudgetExceeded(_) | CatalogError::BudgetTerms { .. }) {
+            let event = Event::new(&self.rights.user, Action::RefusedAttempt, Outcome::refused(error.code()))
+                .object(Object::new(ObjectKind::Operator, question.operator))
+                .fact("question", question.digest(""));
+            if let Err(failure) = self.catalog.record(event).await {
+                tracing::error!(code = failure.code(), "a refused release is not in the audit log");
+            }
+        }
+        error.into()
     }
 
     fn charge(&self, question: &Question, number: u32) -> NewCharge {
@@ -217,6 +237,28 @@ impl Till {
                 },
                 is_sound: cost.is_sound,
             },
+        }
+    }
+
+    /// Makes a result ready to be stored with its charge; a large one lies in the lake from now on, where nobody
+    /// finds it before the charge says so.
+    async fn keep(&self, batches: &[RecordBatch], schema: &SchemaRef) -> Result<ReleasedResult> {
+        let bytes = encode(batches, schema)?;
+        if bytes.len() <= MAX_STORED_RESULT {
+            return Ok(ReleasedResult::Inline(bytes));
+        }
+        let (digest, n_bytes) = (hex::encode(Sha256::digest(&bytes)), bytes.len() as u64);
+        Ok(ReleasedResult::Placed { location: self.lake.keep(bytes).await?, digest, n_bytes })
+    }
+
+    /// Reads a result as it was stored.
+    async fn stored(&self, result: &ReleasedResult, schema: &SchemaRef) -> Result<Vec<RecordBatch>> {
+        match result {
+            ReleasedResult::Inline(bytes) => decode(bytes, schema),
+            ReleasedResult::Placed { location, digest, .. } => {
+                let bytes = self.lake.kept(location).await?;
+                if hex::encode(Sha256::digest(&bytes)) == *digest { decode(&bytes, schema) } else { Err(unreadable()) }
+            }
         }
     }
 
@@ -273,22 +315,16 @@ pub(crate) fn explained(plan: &LogicalPlan, accounts: &[Ledger]) -> Result<Rows>
     Ok(Rows::of(batch))
 }
 
-fn encode(batches: &[RecordBatch], schema: &SchemaRef) -> Result<ReleasedResult> {
+fn encode(batches: &[RecordBatch], schema: &SchemaRef) -> Result<Vec<u8>> {
     let mut writer = StreamWriter::try_new(Vec::new(), schema).map_err(|_| unreadable())?;
     for batch in batches {
         writer.write(batch).map_err(|_| unreadable())?;
     }
-    let bytes = writer.into_inner().map_err(|_| unreadable())?;
-    if bytes.len() > MAX_STORED_RESULT {
-        let problem = format!("a release may have {MAX_STORED_RESULT} bytes");
-        return Err(EngineError::new(ErrorKind::Data, problem).with_hint("ask for fewer bins or groups"));
-    }
-    Ok(ReleasedResult::Inline(bytes))
+    writer.into_inner().map_err(|_| unreadable())
 }
 
-fn decode(stored: &StoredRelease, schema: &SchemaRef) -> Result<Vec<RecordBatch>> {
-    let ReleasedResult::Inline(bytes) = &stored.result else { return Err(unreadable()) };
-    let reader = StreamReader::try_new(bytes.as_slice(), None).map_err(|_| unreadable())?;
+fn decode(bytes: &[u8], schema: &SchemaRef) -> Result<Vec<RecordBatch>> {
+    let reader = StreamReader::try_new(bytes, None).map_err(|_| unreadable())?;
     let batches = reader.collect::<std::result::Result<Vec<_>, _>>().map_err(|_| unreadable())?;
     let fits = batches.iter().all(|batch| batch.schema().fields() == schema.fields());
     if fits { Ok(batches) } else { Err(unreadable()) }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use causeway_core::{Cancel, Seed};
-use causeway_model::{OperatorUse, Parameters, TableName};
+use causeway_model::{OperatorUse, Parameters, StoredRelease, TableName};
 
 use crate::access::Veil;
 use crate::api::{ProgressEvent, ProgressSink, StatementContext};
@@ -47,6 +47,11 @@ impl Running {
 
     pub(crate) fn progress(&self, share: f64) {
         (self.progress)(ProgressEvent::Share(share));
+    }
+
+    /// Tells that a release that was stored is shown.
+    pub(crate) fn served_again(&self, stored: &StoredRelease) {
+        (self.progress)(ProgressEvent::ServedAgain { charge: stored.charge.id.0, age_ms: stored.age_ms });
     }
 
     /// Records that an operator has run.

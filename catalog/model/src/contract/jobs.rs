@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fixtures::*;
 use crate::{
     AttemptOutcome, Catalog, CatalogError, Claim, ClaimedJob, ConcurrencyGroup, Ending, ErrorClass, Job, JobId,
-    JobKind, JobPage, JobState, Lease, NewJob, Parameters, RunState, WORKER_LOST,
+    JobKind, JobPage, JobState, Lease, NewJob, Parameters, RunState, StepOutcome, StepState, WORKER_LOST,
 };
 
 /// A lease that outlasts every case.
@@ -375,6 +375,29 @@ pub async fn a_run_ends_with_its_job(catalog: &dyn Catalog) {
     assert_eq!(catalog.run(&run_id(1)).await.unwrap().state, RunState::Running);
     catalog.end_attempt(&lease, &Ending::Succeeded).await.unwrap();
     assert_eq!(catalog.run(&run_id(1)).await.unwrap().state, RunState::Succeeded);
+}
+
+pub async fn a_job_ends_with_the_record_of_its_step(catalog: &dyn Catalog) {
+    let id = queued(catalog, 1).await;
+    let lease = claimed(catalog).await.lease;
+    let step = started(catalog, "statement").await;
+    let outcome = StepOutcome { ends: Some(lease.clone()), ..writes(vec![table("a.t", 0, &["x"])]) };
+    catalog.complete_step(step.id, step.attempt, &outcome).await.unwrap();
+    assert_eq!(job(catalog, id).await.state, JobState::Succeeded);
+    assert_eq!(catalog.run(&run_id(1)).await.unwrap().state, RunState::Succeeded);
+    assert_eq!(catalog.attempts(Some(id)).await.unwrap()[0].outcome, Some(AttemptOutcome::Succeeded));
+    assert!(is_lost(catalog.end_attempt(&lease, &Ending::Succeeded).await), "it has ended");
+}
+
+pub async fn a_step_under_a_lease_that_is_over_records_nothing(catalog: &dyn Catalog) {
+    let id = queued(catalog, 1).await;
+    let lease = lapsed(catalog).await;
+    let step = started(catalog, "statement").await;
+    let outcome = StepOutcome { ends: Some(lease), ..writes(vec![table("a.t", 0, &["x"])]) };
+    assert!(is_lost(catalog.complete_step(step.id, step.attempt, &outcome).await));
+    assert!(catalog.datasets(true).await.unwrap().is_empty());
+    assert_eq!(catalog.step_by_id(step.id).await.unwrap().state, StepState::Running);
+    assert_eq!(claimed(catalog).await.job.id, id, "another worker has the job");
 }
 
 pub async fn a_job_given_up_fails_its_run(catalog: &dyn Catalog) {

@@ -267,10 +267,15 @@ async fn digests(
 async fn bare_parts(connection: &mut Connection, step: i64) -> Result<Vec<&'static str>> {
     let sql = "SELECT (SELECT COUNT(*) FROM step_input WHERE step_id = $1), \
                (SELECT COUNT(*) FROM step_operator WHERE step_id = $1), \
-               (SELECT COUNT(*) FROM dataset_version WHERE step_id = $1)";
+               (SELECT COUNT(*) FROM dataset_version WHERE step_id = $1), \
+               (SELECT COUNT(*) FROM step s JOIN run r ON r.id = s.run_id WHERE s.id = $1 AND r.parameters <> '{}')";
     let row = connection.query(sql).bind(step).fetch_one().await?;
-    let parts: [&[&'static str]; 3] =
-        [&["input", "input_column"], &["operator"], &["version", "column", "column_edge", "dataset_edge"]];
+    let parts: [&[&'static str]; 4] = [
+        &["input", "input_column"],
+        &["operator"],
+        &["version", "column", "column_edge", "dataset_edge"],
+        &["parameters"],
+    ];
     let mut bare = Vec::new();
     for (place, names) in parts.into_iter().enumerate() {
         if row.get::<i64>(place)? == 0 {

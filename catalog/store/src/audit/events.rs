@@ -5,21 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use causeway_audit::{Action, Context, Digest, Event, Object, ObjectKind, Outcome, OutcomeState};
 use causeway_model::audit::CoveredKey;
 use causeway_model::{
-    AccessChange, DatasetId, DatasetKind, Grant, Job, JobState, PrincipalKind, Run, RunId, RunKind, RunState,
-    Securable, Step, StepId, StepOutcome, TableName,
+    AccessChange, DatasetId, DatasetKind, Grant, Job, JobState, PrincipalKind, Run, RunKind, RunState, Securable,
+    StepId, StepOutcome, TableName,
 };
 
-use super::{append, append_all, covered, has_started};
+use super::{append, covered};
 use crate::connection::Connection;
 use crate::error::Result;
-use crate::{datasets, rows, runs, steps};
+use crate::steps::{self, Subject};
+use crate::{datasets, rows};
 
 /// Records that a run of a pipeline started or ended. A statement's run is known by its only step.
-pub(crate) async fn run_changed(connection: &mut Connection, id: &RunId) -> Result<()> {
-    if !has_started(connection).await? {
-        return Ok(());
-    }
-    let run = runs::one(connection, id).await?;
+pub(crate) async fn run_changed(connection: &mut Connection, run: Run) -> Result<()> {
     if run.kind == RunKind::Statement {
         return Ok(());
     }
@@ -57,16 +54,11 @@ impl JobChange {
 
 /// Records what happened to a job, and who did it.
 pub(crate) async fn job_changed(connection: &mut Connection, job: &Job, actor: &str, change: JobChange) -> Result<()> {
-    jobs_changed(connection, &[(job, actor, change)]).await
+    append(connection, job_event(job, actor, change)).await.map(drop)
 }
 
-/// Records what happened to jobs, a record for each.
-pub(crate) async fn jobs_changed(connection: &mut Connection, changes: &[(&Job, &str, JobChange)]) -> Result<()> {
-    let events = changes.iter().map(|(job, actor, change)| job_event(job, actor, *change)).collect();
-    append_all(connection, events).await.map(drop)
-}
-
-fn job_event(job: &Job, actor: &str, change: JobChange) -> Event {
+/// Returns the record of what happened to a job.
+pub(crate) fn job_event(job: &Job, actor: &str, change: JobChange) -> Event {
     let outcome = match (change, job.state) {
         (JobChange::Submitted | JobChange::Retried, _) => Outcome::started(),
         (JobChange::CancelRequested, _) | (JobChange::Ended, JobState::Succeeded) => Outcome::succeeded(),
@@ -86,35 +78,30 @@ fn job_event(job: &Job, actor: &str, change: JobChange) -> Event {
 /// What a step is about to touch, as it is found.
 pub(crate) struct Before(pub(super) BTreeMap<CoveredKey, Digest>);
 
-/// Looks at what an outcome will change of what records cover; none if the log has not started.
-pub(crate) async fn before_step(connection: &mut Connection, outcome: &StepOutcome) -> Result<Option<Before>> {
-    if !has_started(connection).await? {
-        return Ok(None);
-    }
+/// Looks at what an outcome will change of what records cover.
+pub(crate) async fn before_step(connection: &mut Connection, outcome: &StepOutcome) -> Result<Before> {
     let mut touched: BTreeSet<DatasetId> = outcome.dropped.iter().copied().collect();
     for output in &outcome.outputs {
         touched.extend(datasets::live(connection, &output.name).await?.map(|dataset| dataset.id));
     }
     let found = covered::found(connection, &touched, changes_rights(outcome)).await?;
-    Ok(Some(Before(found)))
+    Ok(Before(found))
 }
 
 fn changes_rights(outcome: &StepOutcome) -> bool {
     !outcome.access.is_empty() || !outcome.dropped.is_empty()
 }
 
-/// Records a step that ended well, with all it left behind and what it had found.
+/// Returns the record of a step that ended well, with all it left behind and what it had found.
 pub(crate) async fn step_completed(
     connection: &mut Connection,
-    id: StepId,
+    subject: &Subject,
     outcome: &StepOutcome,
-    before: Option<Before>,
-) -> Result<()> {
-    let Some(Before(before)) = before else { return Ok(()) };
-    let (step, run) = with_run(connection, id).await?;
-    let mut event = about(&step, &run, Outcome::succeeded());
-    let read = versions(connection, INPUTS, id).await?;
-    let written = versions(connection, OUTPUTS, id).await?;
+    Before(before): Before,
+) -> Result<Event> {
+    let id = subject.step;
+    let mut event = about(subject, Outcome::succeeded());
+    let (read, written) = versions(connection, id).await?;
     event = event.fact("n_read", read.len().to_string()).fact("n_written", written.len().to_string());
     if let Some(rows) = outcome.rows_out {
         event = event.fact("rows_out", rows.to_string());
@@ -133,30 +120,20 @@ pub(crate) async fn step_completed(
     if changes_rights(outcome) {
         event = covered::cover_access(connection, event).await?;
     }
-    event = event.found(|table, key| before.get(&(table.to_owned(), key.to_owned())).copied());
-    append(connection, event).await.map(drop)
+    Ok(event.found(|table, key| before.get(&(table.to_owned(), key.to_owned())).copied()))
 }
 
 /// Records a step that failed.
 pub(crate) async fn step_failed(connection: &mut Connection, id: StepId, code: &str) -> Result<()> {
-    if !has_started(connection).await? {
-        return Ok(());
-    }
-    let (step, run) = with_run(connection, id).await?;
-    append(connection, about(&step, &run, Outcome::failed(code))).await.map(drop)
+    let subject = steps::subject(connection, id).await?;
+    append(connection, about(&subject, Outcome::failed(code))).await.map(drop)
 }
 
-async fn with_run(connection: &mut Connection, id: StepId) -> Result<(Step, Run)> {
-    let step = steps::by_id(connection, id).await?;
-    let run = runs::one(connection, &step.run).await?;
-    Ok((step, run))
-}
-
-fn about(step: &Step, run: &Run, outcome: Outcome) -> Event {
-    let statement =
-        Object::new(ObjectKind::Statement, &step.name).id(step.id.0).digest(Digest::of(step.sql.as_bytes()));
-    let context = Context { run: Some(run.id.to_string()), step: Some(step.id.0), ..Context::default() };
-    Event::new(&run.actor, action(&step.kind), outcome).object(statement).context(context)
+fn about(subject: &Subject, outcome: Outcome) -> Event {
+    let Subject { step, name, kind, sql, run, actor, .. } = subject;
+    let statement = Object::new(ObjectKind::Statement, name).id(step.0).digest(Digest::of(sql.as_bytes()));
+    let context = Context { run: Some(run.clone()), step: Some(step.0), ..Context::default() };
+    Event::new(actor, action(kind), outcome).object(statement).context(context)
 }
 
 /// Returns what a statement of this kind is in the log.
@@ -170,23 +147,28 @@ fn action(kind: &str) -> Action {
     }
 }
 
-const INPUTS: &str = "SELECT d.id, d.schema_name, d.table_name, d.kind, v.version, v.digest FROM step_input i \
-                      JOIN dataset_version v ON v.id = i.version_id JOIN dataset d ON d.id = v.dataset_id \
-                      WHERE i.step_id = $1 ORDER BY i.position";
-const OUTPUTS: &str = "SELECT d.id, d.schema_name, d.table_name, d.kind, v.version, v.digest FROM dataset_version v \
-                       JOIN dataset d ON d.id = v.dataset_id WHERE v.step_id = $1 ORDER BY v.id";
+/// What a step has read, by position, and then what it has written, by id.
+const VERSIONS: &str = "SELECT u.is_output, d.id, d.schema_name, d.table_name, d.kind, v.version, v.digest FROM \
+                        (SELECT version_id, position, 0 AS is_output FROM step_input WHERE step_id = $1 \
+                         UNION ALL SELECT id, id, 1 FROM dataset_version WHERE step_id = $1) u \
+                        JOIN dataset_version v ON v.id = u.version_id JOIN dataset d ON d.id = v.dataset_id \
+                        ORDER BY u.is_output, u.position";
 
-async fn versions(connection: &mut Connection, sql: &'static str, step: StepId) -> Result<Vec<(DatasetId, Object)>> {
-    let mut versions = Vec::new();
-    for row in connection.query(sql).bind(step.0).fetch_all().await? {
+type Versions = Vec<(DatasetId, Object)>;
+
+/// Returns what a step has read, and what it has written.
+async fn versions(connection: &mut Connection, step: StepId) -> Result<(Versions, Versions)> {
+    let (mut read, mut written) = (Vec::new(), Vec::new());
+    for row in connection.query(VERSIONS).bind(step.0).fetch_all().await? {
         let (dataset, version): (i64, i64) = (row.get("id")?, row.get("version")?);
         let kind = rows::word(row.get("kind")?, &DatasetKind::ALL, DatasetKind::name)?;
         let name = TableName { schema: row.get("schema_name")?, table: row.get("table_name")? };
         let mut object = Object::new(object_kind(kind), name.to_string()).id(dataset).version(version);
         object.digest = row.get::<Option<String>>("digest")?.and_then(|digest| digest.parse().ok());
+        let versions = if row.get::<i32>("is_output")? == 0 { &mut read } else { &mut written };
         versions.push((DatasetId(dataset), object));
     }
-    Ok(versions)
+    Ok((read, written))
 }
 
 fn object_kind(kind: DatasetKind) -> ObjectKind {

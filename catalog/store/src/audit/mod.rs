@@ -16,7 +16,7 @@ use crate::connection::{Connection, Row};
 use crate::error::{Result, StoreError, already_exists, damaged, invalid};
 use crate::{budget as budgets, write};
 pub(crate) use budget::{ChargeChange, before_budget, budget_set, charge_changed};
-pub(crate) use events::{JobChange, before_step, job_changed, jobs_changed, run_changed, step_completed, step_failed};
+pub(crate) use events::{JobChange, before_step, job_changed, job_event, run_changed, step_completed, step_failed};
 pub(crate) use schedules::{ScheduleChange, schedule_changed};
 
 /// What the log knows of the catalog's age: rows up to these ids were there before it.
@@ -52,7 +52,7 @@ pub(crate) async fn append(connection: &mut Connection, event: Event) -> Result<
 }
 
 /// Adds records and returns the number of the last one; `None` if the log has not started.
-async fn append_all(connection: &mut Connection, events: Vec<Event>) -> Result<Option<u64>> {
+pub(crate) async fn append_all(connection: &mut Connection, events: Vec<Event>) -> Result<Option<u64>> {
     if events.is_empty() {
         return Ok(None);
     }

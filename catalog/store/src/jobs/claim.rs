@@ -7,6 +7,7 @@ use causeway_model::{AttemptOutcome, Claim, ClaimedJob, ErrorClass, JobId, JobSt
 use super::lease::{self, Held};
 use super::read::in_line;
 use super::{Fault, ended, now};
+use crate::audit;
 use crate::connection::{Connection, Row, Sql};
 use crate::error::{Result, invalid};
 
@@ -233,5 +234,6 @@ async fn expire_one(connection: &mut Connection, row: &Row, now: i64) -> Result<
     if state == JobState::Queued {
         return Ok(());
     }
-    ended(connection, &[held.id]).await
+    let events = ended(connection, &[held.id]).await?;
+    audit::append_all(connection, events).await.map(drop)
 }

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use causeway_audit::Event;
 use causeway_model::{AttemptOutcome, CatalogError, Ending, ErrorClass, JobState, Lease};
 use serde_json::{Value, json};
 
 use super::{Fault, now, one};
+use crate::audit;
 use crate::connection::{Connection, Row, Sql};
 use crate::error::{Result, StoreError};
 
@@ -122,11 +124,18 @@ const END_ATTEMPTS: Sql = Sql {
                WHERE job_id = e.job AND attempt.attempt = e.attempt",
 };
 
+/// Where each job is after its attempt has ended; or that its lease was over.
+type Ended = Vec<causeway_model::Result<JobState>>;
+
 /// Ends attempts. One whose lease is over fails alone: nothing is written about it.
-pub(crate) async fn end_all(
-    connection: &mut Connection,
-    ends: &[(Lease, Ending)],
-) -> Result<Vec<causeway_model::Result<JobState>>> {
+pub(crate) async fn end_all(connection: &mut Connection, ends: &[(Lease, Ending)]) -> Result<Ended> {
+    let (ended, events) = end(connection, ends).await?;
+    audit::append_all(connection, events).await?;
+    Ok(ended)
+}
+
+/// Ends attempts and returns what is to be recorded of it.
+async fn end(connection: &mut Connection, ends: &[(Lease, Ending)]) -> Result<(Ended, Vec<Event>)> {
     let now = now(connection).await?;
     let held = held(connection, ends, now).await?;
     let mut changes = Vec::with_capacity(held.len());
@@ -138,7 +147,7 @@ pub(crate) async fn end_all(
     write(connection, &changes, now).await?;
     let ended = changes.iter().filter(|(_, change)| change.state != JobState::Queued).map(|(held, _)| held.id);
     let ended: Vec<i64> = ended.collect();
-    super::ended(connection, &ended).await?;
+    let events = super::ended(connection, &ended).await?;
     let moved: HashMap<i64, JobState> = changes.iter().map(|(held, change)| (held.id, change.state)).collect();
     let mut states = Vec::with_capacity(ends.len());
     for (lease, _) in ends {
@@ -148,7 +157,14 @@ pub(crate) async fn end_all(
             None => Err(refusal(connection, lease).await?),
         });
     }
-    Ok(states)
+    Ok((states, events))
+}
+
+/// Ends an attempt well, and returns what is to be recorded of it.
+pub(crate) async fn succeed(connection: &mut Connection, lease: &Lease) -> Result<Vec<Event>> {
+    let (ended, events) = end(connection, &[(lease.clone(), Ending::Succeeded)]).await?;
+    ended.into_iter().try_for_each(|state| state.map(drop))?;
+    Ok(events)
 }
 
 /// Reads the jobs whose leases hold, by job and attempt.

@@ -6,7 +6,8 @@ mod lease;
 mod owner;
 mod read;
 
-use causeway_model::{CatalogError, ErrorClass, JobState, NewJob, RunId, RunState, Submitted};
+use causeway_audit::Event;
+use causeway_model::{ErrorClass, Job, JobKind, JobState, NewJob, RunState, Submitted};
 
 use crate::audit::{self, JobChange};
 use crate::connection::Connection;
@@ -15,7 +16,7 @@ use crate::runs;
 use crate::schedules;
 use crate::watch::health;
 pub(crate) use claim::{claim, expire, is_anybodys_turn, standing};
-pub(crate) use lease::{end_all, renew};
+pub(crate) use lease::{end_all, renew, succeed};
 pub(crate) use owner::{cancel, retry};
 pub(crate) use read::{attempts, count_open, instant, list, one};
 
@@ -118,31 +119,24 @@ struct Fault<'a> {
     error: &'a str,
 }
 
-/// Records jobs that have ended, and ends their runs with them.
-async fn ended(connection: &mut Connection, ids: &[i64]) -> Result<()> {
+/// Ends the runs of jobs that have ended, and returns what is to be recorded of it.
+async fn ended(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Event>> {
     if ids.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let jobs = read::in_line(connection, ids).await?;
     for job in &jobs {
         let state = if job.state == JobState::Succeeded { RunState::Succeeded } else { RunState::Failed };
-        end_run(connection, &job.spec.run, state).await?;
-        if job.state == JobState::Succeeded {
-            schedules::succeeded(connection, job.id).await?;
-        }
+        runs::end(connection, &job.spec.run, state).await?;
         health::note(connection, job).await?;
     }
-    let ends: Vec<_> = jobs.iter().map(|job| (job, job.spec.actor.as_str(), JobChange::Ended)).collect();
-    audit::jobs_changed(connection, &ends).await
-}
-
-/// Ends a run that was begun and has not ended.
-async fn end_run(connection: &mut Connection, run: &RunId, state: RunState) -> Result<()> {
-    match runs::one(connection, run).await {
-        Ok(found) if found.state == RunState::Running => runs::finish(connection, run, state).await,
-        Ok(_) | Err(crate::error::StoreError::Catalog(CatalogError::NotFound { .. })) => Ok(()),
-        Err(error) => Err(error),
+    // Schedules submit pipelines alone.
+    let of_schedules = |job: &&Job| (job.spec.kind, job.state) == (JobKind::Pipeline, JobState::Succeeded);
+    let succeeded: Vec<i64> = jobs.iter().filter(of_schedules).map(|job| job.id.0).collect();
+    if !succeeded.is_empty() {
+        schedules::succeeded(connection, &succeeded).await?;
     }
+    Ok(jobs.iter().map(|job| audit::job_event(job, &job.spec.actor, JobChange::Ended)).collect())
 }
 
 #[cfg(test)]

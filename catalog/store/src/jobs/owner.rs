@@ -36,7 +36,8 @@ pub(crate) async fn cancel(connection: &mut Connection, id: JobId, actor: &str) 
     }
     audit::job_changed(connection, &job, actor, JobChange::CancelRequested).await?;
     if waited > 0 {
-        ended(connection, &[id.0]).await?;
+        let events = ended(connection, &[id.0]).await?;
+        audit::append_all(connection, events).await?;
     }
     Ok(job.state)
 }

@@ -3,7 +3,7 @@
 use causeway_model::{BackfillId, JobId, NewSlot, RuleFiring, ScheduleId, SlotCause, TriggerFiring};
 
 use super::slots::first_bound;
-use crate::connection::Connection;
+use crate::connection::{Connection, Sql};
 use crate::error::{Result, invalid};
 use crate::jobs::{self, now};
 
@@ -141,9 +141,13 @@ pub(super) async fn insert(
 
 /// Notes that the job of a slot has succeeded. A backfill is about the past and says nothing of how a schedule
 /// fares now.
-pub(crate) async fn succeeded(connection: &mut Connection, job: JobId) -> Result<()> {
+pub(crate) async fn succeeded(connection: &mut Connection, jobs: &[i64]) -> Result<()> {
     let now = now(connection).await?;
-    let sql = "UPDATE schedule SET last_success_at = $1 \
-               WHERE id IN (SELECT l.schedule_id FROM slot l WHERE l.job_id = $2 AND l.cause <> 'backfill')";
-    connection.query(sql).bind(now).bind(job.0).execute().await.map(drop)
+    let sql = Sql {
+        sqlite: "UPDATE schedule SET last_success_at = $1 WHERE id IN (SELECT l.schedule_id FROM slot l \
+                 WHERE l.job_id IN (SELECT value FROM json_each($2)) AND l.cause <> 'backfill')",
+        postgres: "UPDATE schedule SET last_success_at = $1 WHERE id IN (SELECT l.schedule_id FROM slot l \
+                   WHERE l.job_id = ANY ($2::text::bigint[]) AND l.cause <> 'backfill')",
+    };
+    connection.query(sql).bind(now).bind_integers(jobs).execute().await.map(drop)
 }

@@ -8,6 +8,7 @@ use sqlx::{ConnectOptions as _, Connection as _, SqlitePool};
 
 use causeway_model::CatalogError;
 
+use super::group::Writers;
 use crate::error::{Result, StoreError};
 
 /// How long a write waits for another process to finish its own.
@@ -22,7 +23,7 @@ const READERS: u32 = 4;
 #[derive(Debug, Clone)]
 pub(super) struct Pools {
     /// One connection, so that writes of this process queue here and not at the file's lock.
-    pub(super) writer: SqlitePool,
+    pub(super) writers: Writers,
     /// Connections that cannot write.
     pub(super) readers: SqlitePool,
 }
@@ -34,9 +35,9 @@ pub(super) async fn file(path: &Path) -> Result<Pools> {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full);
-    let writer = first_connection(&options).await?;
+    let writers = Writers::new(first_connection(&options).await?);
     let readers = file_pool(READERS).connect_lazy_with(options.pragma("query_only", "ON"));
-    Ok(Pools { writer, readers })
+    Ok(Pools { writers, readers })
 }
 
 /// The change of a new file to WAL mode takes a lock for which SQLite does not wait, so we do.
@@ -53,7 +54,7 @@ async fn first_connection(options: &SqliteConnectOptions) -> Result<SqlitePool> 
 /// Makes a catalog in memory: it lives in one connection, which reads and writes.
 pub(super) async fn memory() -> Result<Pools> {
     let writer = pool(1).min_connections(1).connect_with(common().in_memory(true)).await?;
-    Ok(Pools { readers: writer.clone(), writer })
+    Ok(Pools { readers: writer.clone(), writers: Writers::new(writer) })
 }
 
 fn common() -> SqliteConnectOptions {

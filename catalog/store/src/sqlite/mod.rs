@@ -2,10 +2,12 @@
 //!
 //! Writes of a process queue at one connection and start with `BEGIN IMMEDIATE`, so that two
 //! processes never deadlock on an upgrade; reads take a snapshot on connections of their own. A
-//! commit is on the disk when the call returns (`synchronous = FULL`).
+//! commit is on the disk when the call returns (`synchronous = FULL`); calls that come together share
+//! one ([`group`]).
 
 mod connect;
 mod errors;
+mod group;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +22,7 @@ use crate::error::{Result as StoreResult, StoreError, located};
 use crate::migrate;
 use connect::Pools;
 pub(crate) use errors::translate;
+use group::Member;
 
 /// A catalog in one SQLite file. Cheap to clone.
 pub type SqliteCatalog = SqlCatalog<Sqlite>;
@@ -28,6 +31,21 @@ pub type SqliteCatalog = SqlCatalog<Sqlite>;
 #[derive(Debug, Clone)]
 pub struct Sqlite {
     pools: Pools,
+}
+
+/// A connection that reads, or a writer whose turn it is.
+pub(crate) enum SqliteTransaction {
+    Reads(Link<sqlx::Sqlite>),
+    Writes(Member),
+}
+
+impl SqliteTransaction {
+    pub(crate) fn connection(&mut self) -> StoreResult<&mut sqlx::SqliteConnection> {
+        match self {
+            Self::Reads(link) => Ok(link.connection()),
+            Self::Writes(member) => member.connection(),
+        }
+    }
 }
 
 impl SqlCatalog<Sqlite> {
@@ -58,15 +76,17 @@ impl SqlCatalog<Sqlite> {
 
 impl Backend for Sqlite {
     async fn read(&self) -> StoreResult<Connection> {
-        Ok(Connection::Sqlite(Link::Transaction(self.pools.readers.begin().await?)))
+        let link = Link::Transaction(self.pools.readers.begin().await?);
+        Ok(Connection::Sqlite(SqliteTransaction::Reads(link)))
     }
 
     async fn read_one(&self) -> StoreResult<Connection> {
-        Ok(Connection::Sqlite(Link::Single(self.pools.readers.acquire().await?)))
+        let link = Link::Single(self.pools.readers.acquire().await?);
+        Ok(Connection::Sqlite(SqliteTransaction::Reads(link)))
     }
 
     async fn write(&self) -> StoreResult<Connection> {
-        Ok(Connection::Sqlite(Link::Transaction(self.pools.writer.begin_with("BEGIN IMMEDIATE").await?)))
+        Ok(Connection::Sqlite(SqliteTransaction::Writes(self.pools.writers.turn().await?)))
     }
 
     /// Rows cannot be locked one by one here.
@@ -76,8 +96,8 @@ impl Backend for Sqlite {
 
     async fn commit(&self, connection: Connection) -> StoreResult<()> {
         match connection {
-            Connection::Sqlite(link) => link.commit().await,
-            Connection::Postgres(_) => Err(StoreError::foreign()),
+            Connection::Sqlite(SqliteTransaction::Writes(member)) => member.commit().await,
+            Connection::Sqlite(SqliteTransaction::Reads(_)) | Connection::Postgres(_) => Err(StoreError::foreign()),
         }
     }
 

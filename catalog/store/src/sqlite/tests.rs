@@ -26,7 +26,7 @@ fn new_run(id: &str) -> NewRun {
 /// Limits the file to the pages it has; SQLite then answers as on a full disk.
 async fn fill_disk(catalog: &SqliteCatalog, full: bool) {
     let pragma = if full { "PRAGMA max_page_count = 1" } else { "PRAGMA max_page_count = 1000000" };
-    sqlx::query(pragma).execute(&catalog.backend.pools.writer).await.unwrap();
+    sqlx::query(pragma).execute(catalog.backend.pools.writers.pool()).await.unwrap();
 }
 
 #[tokio::test]
@@ -46,6 +46,102 @@ async fn a_full_disk_refuses_and_recovers() {
     catalog.check().await.unwrap();
     assert_eq!(catalog.runs(1000).await.unwrap().len(), written);
     catalog.begin_run(&new_run("after")).await.unwrap();
+}
+
+/// Starts writers that wait while `first` is at work, in the order of their names.
+async fn waiting(catalog: &SqliteCatalog, names: &[&str]) -> Vec<tokio::task::JoinHandle<causeway_model::Result<()>>> {
+    let mut writers = Vec::new();
+    for name in names {
+        let (catalog, run) = (catalog.clone(), new_run(name));
+        writers.push(tokio::spawn(async move { catalog.begin_run(&run).await }));
+        tokio::task::yield_now().await;
+    }
+    writers
+}
+
+async fn names(catalog: &SqliteCatalog) -> Vec<String> {
+    let mut names: Vec<String> = catalog.runs(100).await.unwrap().into_iter().map(|run| run.id.0).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn writers_that_come_together_share_a_commit() {
+    let (catalog, _folder) = on_disk().await;
+    let backend = &catalog.backend;
+    let mut first = backend.write().await.unwrap();
+    let second = tokio::spawn({
+        let catalog = catalog.clone();
+        async move { catalog.backend.write().await.unwrap() }
+    });
+    tokio::task::yield_now().await;
+    crate::runs::begin(&mut first, &new_run("a")).await.unwrap();
+    let (first, second) = tokio::join!(backend.commit(first), async {
+        let mut second = second.await.unwrap();
+        crate::runs::begin(&mut second, &new_run("b")).await.unwrap();
+        assert!(names(&catalog).await.is_empty(), "the first is done and waits for the second");
+        backend.commit(second).await
+    });
+    (first.unwrap(), second.unwrap());
+    assert_eq!(names(&catalog).await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_writer_that_fails_takes_nobody_with_it() {
+    let (catalog, _folder) = on_disk().await;
+    let mut first = catalog.backend.write().await.unwrap();
+    let others = waiting(&catalog, &["b", "a", "c"]).await; // the second of them finds its name taken
+    crate::runs::begin(&mut first, &new_run("a")).await.unwrap();
+    catalog.backend.commit(first).await.unwrap();
+    let mut outcomes = Vec::new();
+    for other in others {
+        outcomes.push(other.await.unwrap().is_ok());
+    }
+    assert_eq!(outcomes, [true, false, true]);
+    assert_eq!(names(&catalog).await, ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn a_writer_that_goes_away_leaves_nothing_behind() {
+    let (catalog, _folder) = on_disk().await;
+    let mut alone = catalog.backend.write().await.unwrap();
+    crate::runs::begin(&mut alone, &new_run("alone")).await.unwrap();
+    drop(alone);
+    let mut first = catalog.backend.write().await.unwrap();
+    crate::runs::begin(&mut first, &new_run("a")).await.unwrap();
+    let (begun, mut has_begun) = tokio::sync::oneshot::channel();
+    let gone = tokio::spawn({
+        let catalog = catalog.clone();
+        async move {
+            let mut second = catalog.backend.write().await.unwrap();
+            crate::runs::begin(&mut second, &new_run("gone")).await.unwrap();
+            begun.send(()).unwrap();
+            std::future::pending::<()>().await;
+        }
+    });
+    tokio::task::yield_now().await;
+    let others = waiting(&catalog, &["b"]).await;
+    let (first, ()) = tokio::join!(catalog.backend.commit(first), async {
+        (&mut has_begun).await.unwrap();
+        gone.abort();
+    });
+    first.unwrap();
+    for other in others {
+        other.await.unwrap().unwrap();
+    }
+    assert_eq!(names(&catalog).await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn what_is_done_is_recorded_though_nobody_waits_for_it() {
+    let (catalog, _folder) = on_disk().await;
+    let mut first = catalog.backend.write().await.unwrap();
+    crate::runs::begin(&mut first, &new_run("a")).await.unwrap();
+    // One poll ends the turn; the flush takes longer.
+    let commit = tokio::time::timeout(std::time::Duration::ZERO, catalog.backend.commit(first));
+    commit.await.unwrap_err();
+    catalog.begin_run(&new_run("b")).await.unwrap();
+    assert_eq!(names(&catalog).await, ["a", "b"]);
 }
 
 #[tokio::test]
@@ -71,10 +167,10 @@ async fn commits_are_on_the_disk() {
     let (catalog, _folder) = on_disk().await;
     let (synchronous, keys): (i64, i64) =
         sqlx::query_as("SELECT s.synchronous, k.foreign_keys FROM pragma_synchronous s, pragma_foreign_keys k")
-            .fetch_one(&catalog.backend.pools.writer)
+            .fetch_one(catalog.backend.pools.writers.pool())
             .await
             .unwrap();
     let mode: String =
-        sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&catalog.backend.pools.writer).await.unwrap();
+        sqlx::query_scalar("PRAGMA journal_mode").fetch_one(catalog.backend.pools.writers.pool()).await.unwrap();
     assert_eq!((synchronous, keys, mode.as_str()), (2, 1, "wal"));
 }

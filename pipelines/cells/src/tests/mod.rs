@@ -22,7 +22,7 @@ struct Unpacked {
 }
 
 fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+    Path::new("tests/data").join(name)
 }
 
 fn unpack(name: &str) -> Unpacked {

@@ -53,16 +53,18 @@ impl Attempt {
         tracing::info!(job = id, attempt, run_id = %self.job.spec.run, "job started");
         (self.shared.events)(WorkerEvent::Started(Box::new(self.job.clone())));
         causeway_failpoints::at("claimed");
-        let (shared, job, cancel) = (Arc::clone(&self.shared), self.job.clone(), self.flags.cancel.clone());
+        let (shared, job, lease) = (Arc::clone(&self.shared), self.job.clone(), self.lease.clone());
+        let cancel = self.flags.cancel.clone();
         // In a task of its own, so that a panic ends the task.
         let work = Work::new(shared, self.log.clone());
         let named = Arc::clone(&work.pipeline);
-        let work = tokio::spawn(async move { Box::pin(execute(&work, &job, attempt, cancel)).await }.in_current_span());
+        let work = tokio::spawn(async move { Box::pin(execute(&work, &job, &lease, cancel)).await }.in_current_span());
         let done = work.await.unwrap_or_else(|error| Done::Failed(panicked(&error)));
         causeway_failpoints::at("work_done");
+        let has_ended = matches!(done, Done::Ended);
         let ending = ending(done, self.flags.why(), &self.job);
         self.log.end();
-        let state = self.write(&ending).await;
+        let state = if has_ended { Some(JobState::Succeeded) } else { self.write(&ending).await };
         causeway_failpoints::at("after_done");
         self.shared.heart.release(self.job.id);
         self.shared.spill.clear(id, attempt);
@@ -106,7 +108,7 @@ impl Attempt {
 /// Decides what is written. Work that was done counts as done, whatever was wished meanwhile.
 fn ending(done: Done, why: Option<Stop>, job: &Job) -> Ending {
     let fault = match done {
-        Done::Succeeded => return Ending::Succeeded,
+        Done::Succeeded | Done::Ended => return Ending::Succeeded,
         Done::InUse => return Ending::Released { wait_ms: milliseconds(backoff::IN_USE) },
         Done::Failed(fault) => fault,
     };

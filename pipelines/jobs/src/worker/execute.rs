@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use causeway_core::Cancel;
 use causeway_engine::{Engine, StatementContext, StepReport, StepRequest};
-use causeway_model::{CatalogError, ErrorClass, Job, JobKind, NewRun, Rights, RunKind, RunState};
+use causeway_model::{CatalogError, ErrorClass, Job, JobKind, Lease, NewRun, Rights, RunKind, RunState};
 
 use super::log::AttemptLog;
 use super::narrate::Narrator;
@@ -22,6 +22,8 @@ const STEP: &str = "statement";
 /// What came of the work.
 pub(super) enum Done {
     Succeeded,
+    /// It succeeded, and the job has ended with the record of it.
+    Ended,
     Failed(Fault),
     /// The pipeline runs elsewhere; nothing was begun.
     InUse,
@@ -55,13 +57,13 @@ impl Work {
 }
 
 /// Does the work of a job, or what is left of it.
-pub(super) async fn execute(work: &Work, job: &Job, attempt: i64, cancel: Cancel) -> Done {
+pub(super) async fn execute(work: &Work, job: &Job, lease: &Lease, cancel: Cancel) -> Done {
     causeway_failpoints::at("work");
-    let done = match work.shared.engine.for_job(&work.shared.resources(job, attempt)) {
+    let done = match work.shared.engine.for_job(&work.shared.resources(job, lease.attempt)) {
         Err(error) => Err(error.into()),
         Ok(engine) => match job.spec.kind {
-            JobKind::Statement => statement(work, &engine, job, cancel).await,
-            JobKind::Pipeline => pipeline(work, &engine, job, attempt, cancel).await,
+            JobKind::Statement => statement(work, &engine, job, lease, cancel).await,
+            JobKind::Pipeline => pipeline(work, &engine, job, lease.attempt, cancel).await,
         },
     };
     done.unwrap_or_else(|error| match error {
@@ -83,8 +85,8 @@ fn user(job: &Job) -> Option<String> {
     Some(job.spec.actor.clone()).filter(|actor| *actor != Rights::embedded().user)
 }
 
-async fn statement(work: &Work, engine: &Engine, job: &Job, cancel: Cancel) -> Result<Done> {
-    if is_done(engine, job).await? {
+async fn statement(work: &Work, engine: &Engine, job: &Job, lease: &Lease, cancel: Cancel) -> Result<Done> {
+    if lease.attempt > 1 && is_done(engine, job).await? {
         return Ok(Done::Succeeded);
     }
     engine.rights(user(job).as_deref()).await?;
@@ -103,6 +105,7 @@ async fn statement(work: &Work, engine: &Engine, job: &Job, cancel: Cancel) -> R
             user: user(job),
             parameters: job.spec.parameters.clone(),
             keep_inputs: true,
+            ends: Some(lease.clone()),
             progress: Arc::new({
                 let narrator = Arc::clone(&work.narrator);
                 move |event| narrator.progress(None, event)
@@ -113,7 +116,7 @@ async fn statement(work: &Work, engine: &Engine, job: &Job, cancel: Cancel) -> R
     let report = Box::pin(engine.run_step(&request)).await?;
     work.narrator.statement(&report);
     (work.shared.events)(WorkerEvent::Step(Box::new(StepDone::of_statement(&report))));
-    Ok(Done::Succeeded)
+    Ok(if report.has_ended { Done::Ended } else { Done::Succeeded })
 }
 
 /// Returns true if the job's run has ended well, and only the job was not told.
@@ -144,7 +147,7 @@ async fn open_run(engine: &Engine, job: &Job) -> Result<()> {
 }
 
 async fn pipeline(work: &Work, engine: &Engine, job: &Job, attempt: i64, cancel: Cancel) -> Result<Done> {
-    if is_done(engine, job).await? {
+    if attempt > 1 && is_done(engine, job).await? {
         return Ok(Done::Succeeded);
     }
     let pipeline = Pipeline::load(Path::new(&job.spec.work), engine)?;

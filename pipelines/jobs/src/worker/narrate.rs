@@ -44,6 +44,9 @@ impl Narrator {
 
     /// Tells, from time to time, how far a step is.
     pub(super) fn progress(&self, step: Option<&str>, event: ProgressEvent) {
+        if let Some(note) = event.note() {
+            return self.info(step, note);
+        }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.elapsed() < PROGRESS {
             return;
@@ -53,6 +56,7 @@ impl Narrator {
         let message = match event {
             ProgressEvent::RowsRead(rows) => format!("{rows} rows read so far"),
             ProgressEvent::Share(share) => format!("{:.0} % done", 100.0 * share.clamp(0.0, 1.0)),
+            ProgressEvent::ServedAgain { .. } => return,
         };
         self.info(step, message);
     }

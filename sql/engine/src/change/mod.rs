@@ -347,6 +347,7 @@ impl Change<'_> {
         // Rows that the user may not see were read to be left out: their number is not told.
         outcome.rows_in = outcome.rows_in.filter(|_| !is_narrowed);
         outcome.duration_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        outcome.ends.clone_from(&self.request.context.ends);
         causeway_failpoints::at("before_catalog_done");
         self.engine.catalog().complete_step(step.id, step.attempt, &outcome).await?;
         causeway_failpoints::at("step_done");
@@ -455,6 +456,7 @@ impl Change<'_> {
             rows_quarantined: count(outcome.rows_quarantined),
             duration,
             warnings,
+            has_ended: outcome.ends.is_some(),
         }
     }
 
@@ -491,6 +493,7 @@ impl StepReport {
             rows_quarantined: None,
             duration: Duration::ZERO,
             warnings: Vec::new(),
+            has_ended: false,
         }
     }
 }

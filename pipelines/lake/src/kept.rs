@@ -1,0 +1,33 @@
+//! Objects that are no table: results that must be shown again as they were.
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt as _, PutPayload};
+
+use crate::error::{LakeError, Result};
+use crate::lake::Lake;
+
+/// The folder of such objects. No table can lie there: names of schemas begin with a letter.
+const FOLDER: &str = "_kept";
+
+impl Lake {
+    /// Keeps bytes under a new name and returns the place.
+    ///
+    /// # Errors
+    /// [`LakeError::Store`] and [`LakeError::Full`].
+    pub async fn keep(&self, bytes: Vec<u8>) -> Result<String> {
+        let place = format!("{FOLDER}/{}", uuid::Uuid::now_v7());
+        let put = self.store().put(&Path::from(place.as_str()), PutPayload::from(bytes)).await;
+        put.map_err(LakeError::store("keep a result"))?;
+        Ok(place)
+    }
+
+    /// Returns what was kept at a place.
+    ///
+    /// # Errors
+    /// [`LakeError::Store`].
+    pub async fn kept(&self, place: &str) -> Result<Bytes> {
+        let read = async { self.store().get(&Path::from(place)).await?.bytes().await };
+        read.await.map_err(LakeError::store("read a kept result"))
+    }
+}
