@@ -82,7 +82,8 @@ async fn writers_that_come_together_share_a_commit() {
         assert!(names(&catalog).await.is_empty(), "the first is done and waits for the second");
         backend.commit(second).await
     });
-    (first.unwrap(), second.unwrap());
+    first.unwrap();
+    second.unwrap();
     assert_eq!(names(&catalog).await, ["a", "b"]);
 }
 
