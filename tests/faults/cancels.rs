@@ -107,6 +107,63 @@ fn end_at_random(lake: &Product) {
     println!("faults: {n_workers} workers told to end, {n_at_once} of them at once");
 }
 
+on_both_stores!(a_job_needs_nobody_who_waits_for_it, super::disconnect_at_random);
+
+/// Whoever waits for a job is killed; so is whoever runs a statement by hand, whose change is then there as a whole or not at all.
+fn disconnect_at_random(lake: &Product) {
+    with_table(lake);
+    let mut random = random();
+    let whole = time_of_a_statement(lake);
+    let worker = lake.start(&["worker", "--slots", "1"]);
+    let n_clients = 2 * rounds();
+    let (mut n_in_time, mut n_by_hand) = (0, 0);
+    for number in 1..=n_clients {
+        let mut waits = lake.start(&["submit", "--wait", &slow(number)]);
+        let queued = format!("SELECT count(*) FROM system.jobs WHERE state <> 'cancelled' HAVING count(*) = {number}");
+        within("the job is queued", || !lake.query(&queued).is_empty());
+        std::thread::sleep(whole.mul_f64(random.random_range(0.0..0.5)));
+        n_in_time += usize::from(waits.try_wait().unwrap().is_none());
+        waits.kill().unwrap();
+        waits.wait().unwrap();
+        let mut by_hand = lake.start(&["sql", "-c", &slow(number).replace("a.t", "a.other")]);
+        std::thread::sleep(whole.mul_f64(random.random_range(0.1..1.3)));
+        n_by_hand += usize::from(by_hand.try_wait().unwrap().is_none());
+        by_hand.kill().unwrap();
+        by_hand.wait().unwrap();
+    }
+    let done = format!("SELECT count(*) FROM system.jobs WHERE state = 'succeeded' HAVING count(*) = {n_clients}");
+    within("the jobs are done", || !lake.query(&done).is_empty());
+    end(worker);
+    // The next change of the table settles what a killed statement has committed and not recorded.
+    lake.ok(&["sql", "-c", "INSERT INTO a.other SELECT 0"]);
+    let rows = lake
+        .query("SELECT n, count(*) AS times FROM a.other GROUP BY n HAVING count(*) > 2 OR (n > 0 AND count(*) > 1)");
+    assert!(rows.is_empty(), "a change by hand is there twice: {rows:?}");
+    let (rows, n_commits) = (number_of_rows(lake, "other"), commits(lake, "other"));
+    assert_eq!(rows + 1, n_commits, "each commit but the first has one row");
+    assert_eq!(number_of_rows(lake, "t"), n_clients);
+    assert_eq!(commits(lake, "t"), 1 + n_clients);
+    lake.ok(&["audit", "verify"]);
+    println!("faults: {n_in_time} of {n_clients} gone who waited for a job, {n_by_hand} statements by hand killed");
+    assert!(n_in_time > 0 && n_by_hand > 0, "nobody was killed in time; the test proves nothing");
+}
+
+fn number_of_rows(lake: &Product, table: &str) -> usize {
+    usize::try_from(super::number(lake, &format!("SELECT count(*) FROM a.{table}"))).unwrap()
+}
+
+/// Returns how long a statement takes with its process.
+fn time_of_a_statement(lake: &Product) -> Duration {
+    let started = std::time::Instant::now();
+    lake.ok(&["sql", "-c", &slow(0).replace("a.t", "a.other")]);
+    started.elapsed()
+}
+
+fn end(mut worker: std::process::Child) {
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+}
+
 on_both_stores!(a_commit_on_its_way_when_its_job_is_cancelled_counts, super::cancel_behind_the_commit);
 
 /// The store has the commit already, and takes its time.

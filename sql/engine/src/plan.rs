@@ -52,8 +52,13 @@ pub(crate) fn extension_lineage(node: &dyn UserDefinedLogicalNode) -> Option<Ext
     if let Some(barrier) = node.as_any().downcast_ref::<Barrier>() {
         return Some(barrier.lineage());
     }
-    let node = node.as_any().downcast_ref::<OperatorNode>()?;
-    Some(ExtensionLineage { columns: node.operator.column_lineage(), indirect: node.operator.indirect_lineage() })
+    let operator = &node.as_any().downcast_ref::<OperatorNode>()?.operator;
+    let (mut columns, mut indirect) = (operator.column_lineage(), operator.indirect_lineage());
+    // A heuristic without a proof hides nothing, whatever else the operator offers.
+    if operator.privacy_cost().is_some_and(|cost| !cost.is_sound) {
+        columns.iter_mut().flatten().chain(&mut indirect).for_each(|origin| origin.masking = false);
+    }
+    Some(ExtensionLineage { columns, indirect })
 }
 
 /// Runs planning work on a thread with a big stack; a panic in a planner is an error, not the end.
