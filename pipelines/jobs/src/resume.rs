@@ -50,8 +50,14 @@ impl Runner {
             actor: self.context(&pipeline.name).actor(),
             parameters: self.parameters.clone(),
         };
-        self.engine.catalog().begin_run(&new).await?;
-        Ok((run, false))
+        match self.engine.catalog().begin_run(&new).await {
+            // An earlier attempt at the job, whose lease is over, has begun it just now.
+            Err(CatalogError::AlreadyExists { .. }) if self.job.is_some() => {
+                self.engine.catalog().resume_run(&run).await?;
+                Ok((run, true))
+            }
+            begun => Ok(begun.map(|()| (run, false))?),
+        }
     }
 
     /// Returns the run of the job that this runner works for, if an attempt has begun it.

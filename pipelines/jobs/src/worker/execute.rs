@@ -68,12 +68,16 @@ pub(super) async fn execute(work: &Work, job: &Job, lease: &Lease, cancel: Cance
     };
     done.unwrap_or_else(|error| match error {
         JobsError::Locked { .. } => Done::InUse,
-        error => Done::Failed(Fault::new(class(error.retryable(), error.panicked()), &error)),
+        error => Done::Failed(Fault::new(class(error.code(), error.retryable(), error.panicked()), &error)),
     })
 }
 
-fn class(retryable: bool, panicked: bool) -> ErrorClass {
-    match retryable {
+/// What an attempt fails with when an earlier one, whose lease is over, was still at work and came in between. The
+/// next attempt finds what both have left.
+const OVERTAKEN: [&str; 2] = ["CW0403", "CW0409"];
+
+fn class(code: &str, retryable: bool, panicked: bool) -> ErrorClass {
+    match retryable || OVERTAKEN.contains(&code) {
         _ if panicked => ErrorClass::Panic,
         true => ErrorClass::Transient,
         false => ErrorClass::Permanent,
@@ -178,7 +182,7 @@ fn first_fault(summary: &RunSummary) -> Fault {
     let failed = summary.steps.iter().find_map(|step| Some((&step.name, step.error.as_ref()?)));
     match failed {
         Some((step, error)) => Fault {
-            class: class(error.retryable, error.panicked),
+            class: class(&error.code, error.retryable, error.panicked),
             code: error.code.clone(),
             error: format!("step {step}: {}", error.message),
         },
@@ -204,5 +208,23 @@ impl StepDone {
             rows_out: summary.rows_out.unwrap_or(0),
             rows_quarantined: summary.rows_quarantined.unwrap_or(0),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_model::CatalogError;
+
+    use super::*;
+
+    #[test]
+    fn an_attempt_that_was_overtaken_is_no_fault_of_the_job() {
+        for error in [CatalogError::Stale { step: 1, attempt: 2 }, CatalogError::LeaseLost { job: 1, attempt: 2 }] {
+            assert!(!error.retryable(), "the same call would fail again");
+            assert_eq!(class(error.code(), false, false), ErrorClass::Transient, "{error}");
+        }
+        assert_eq!(class("CW0402", false, false), ErrorClass::Permanent);
+        assert_eq!(class("CW0405", true, false), ErrorClass::Transient);
+        assert_eq!(class("CW0403", false, true), ErrorClass::Panic);
     }
 }
