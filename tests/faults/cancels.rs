@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand::Rng as _;
 
-use super::yard::{Doomed, drain, job, submit};
+use super::yard::{Doomed, drain, end, job, submit};
 use super::{assert_sound, commits, on_both_stores, random, rounds, within};
 use crate::product::Product;
 
@@ -157,11 +157,6 @@ fn time_of_a_statement(lake: &Product) -> Duration {
     let started = std::time::Instant::now();
     lake.ok(&["sql", "-c", &slow(0).replace("a.t", "a.other")]);
     started.elapsed()
-}
-
-fn end(mut worker: std::process::Child) {
-    worker.kill().unwrap();
-    worker.wait().unwrap();
 }
 
 on_both_stores!(a_commit_on_its_way_when_its_job_is_cancelled_counts, super::cancel_behind_the_commit);

@@ -1,13 +1,12 @@
 //! Postgres goes away: it restarts under its workers, and every transaction of a job loses its connection.
 
 use std::path::Path;
-use std::process::Child;
 use std::time::Duration;
 
 use causeway_cluster::{Cluster, Shutdown};
 
 use super::proxy::{Cut, Proxy};
-use super::yard::{Doomed, drain, job, submit};
+use super::yard::{Doomed, drain, end, job, submit};
 use super::{assert_sound, commits, number, rounds, within};
 use crate::product::Product;
 
@@ -72,10 +71,4 @@ fn workers_outlive_a_server_that_restarts() {
     assert_eq!(commits(&lake, "t"), 1 + n_jobs);
     assert_sound(&lake);
     println!("faults: {} restarts of Postgres under two workers", 2 * rounds());
-}
-
-fn end(mut worker: Child) {
-    assert!(worker.try_wait().unwrap().is_none(), "a worker ended with the server");
-    worker.kill().unwrap();
-    worker.wait().unwrap();
 }

@@ -91,6 +91,13 @@ impl Drop for Doomed {
     }
 }
 
+/// Ends a worker that has outlived all that happened.
+pub(super) fn end(mut worker: Child) {
+    assert!(worker.try_wait().unwrap().is_none(), "the worker has ended by itself");
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+}
+
 /// Queues a job that may lose as many workers as it takes.
 pub(super) fn submit(lake: &Product, args: &[&str]) -> i64 {
     submit_for(lake, 90, args)

@@ -227,17 +227,13 @@ fn sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 
 /// Returns the source files of a folder that are not tests.
 fn rust_sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && !matches!(name.as_str(), "tests" | "benches" | "contract") {
-            files.extend(rust_sources(&path));
-        } else if name.ends_with(".rs") && name != "tests.rs" && name != "testing.rs" {
-            files.push(path);
-        }
-    }
-    files
+    let is_tested_with = |path: &std::path::PathBuf| {
+        path.strip_prefix(folder)
+            .unwrap()
+            .iter()
+            .any(|part| ["tests", "benches", "contract", "tests.rs", "testing.rs"].contains(&part.to_str().unwrap()))
+    };
+    sources(folder).into_iter().filter(|path| !is_tested_with(path)).collect()
 }
 
 fn normal_dependencies() -> BTreeMap<String, BTreeSet<String>> {

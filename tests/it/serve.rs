@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use causeway_server::{FAMILIES, FamilyKind};
@@ -16,24 +17,37 @@ const SLOW: &str = "INSERT INTO a.t SELECT count(*) FROM generate_series(1, 6000
                     JOIN generate_series(1, 6000) b ON a.value < b.value";
 
 /// A process that serves, killed at the end of its test.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     address: String,
+    said: Arc<Mutex<String>>,
 }
 
 impl Serving {
     fn start(lake: &Product, options: &[&str]) -> Self {
-        let mut command = lake.command(&[&["serve", "--listen", "127.0.0.1:0"], options].concat());
+        Self::run(lake.command(&[&["serve", "--listen", "127.0.0.1:0"], options].concat()))
+    }
+
+    /// Starts a command that serves, and waits until it does.
+    pub(crate) fn run(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let line = lines.find(|line| line.as_ref().unwrap().contains("listening on")).unwrap().unwrap();
-        // What is said later must find a reader.
-        std::thread::spawn(move || lines.for_each(drop));
+        let said = Arc::new(Mutex::new(String::new()));
+        let hears = Arc::clone(&said);
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| hears.lock().unwrap().push_str(&(line + "\n")));
+        });
         let address = line.split_once("http://").unwrap().1.split(';').next().unwrap().to_owned();
-        Self { child, address }
+        Self { child, address, said }
     }
 
-    fn get(&self, path: &str) -> (u16, String) {
+    /// Returns what it has said on standard error since it serves.
+    pub(crate) fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
@@ -60,7 +74,7 @@ impl Drop for Serving {
     }
 }
 
-fn within(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn within(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
         assert!(started.elapsed() < Duration::from_secs(90), "not within 90 s: {what}");

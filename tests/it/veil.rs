@@ -136,7 +136,7 @@ async fn a_large_release_is_kept_and_shown_again() {
     let rows = "SELECT value % 7 - 3.0 AS y, value % 3 - 1.0 AS x FROM generate_series(1, 80000)";
     lab.run(&format!("CREATE TABLE main.public AS {rows}"), None).await.unwrap();
     let told = Arc::new(Mutex::new(Vec::new()));
-    let sum = |told: Arc<Mutex<Vec<String>>>| {
+    let ask = |told: Arc<Mutex<Vec<String>>>| {
         let progress = move |event: ProgressEvent| told.lock().unwrap().extend(event.note());
         let context = StatementContext { progress: Arc::new(progress), ..StatementContext::default() };
         let engine = lab.engine.clone();
@@ -146,9 +146,9 @@ async fn a_large_release_is_kept_and_shown_again() {
             rows.stream.try_collect::<Vec<RecordBatch>>().await.unwrap()
         }
     };
-    let first = sum(Arc::clone(&told)).await;
+    let first = ask(Arc::clone(&told)).await;
     assert!(told.lock().unwrap().is_empty());
-    let again = sum(Arc::clone(&told)).await;
+    let again = ask(Arc::clone(&told)).await;
     assert_eq!(first, again, "byte for byte");
     assert_eq!(first.iter().map(RecordBatch::num_rows).sum::<usize>(), 80_000);
     let notes = told.lock().unwrap().clone();

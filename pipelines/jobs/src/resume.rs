@@ -52,10 +52,7 @@ impl Runner {
         };
         match self.engine.catalog().begin_run(&new).await {
             // An earlier attempt at the job, whose lease is over, has begun it just now.
-            Err(CatalogError::AlreadyExists { .. }) if self.job.is_some() => {
-                self.engine.catalog().resume_run(&run).await?;
-                Ok((run, true))
-            }
+            Err(CatalogError::AlreadyExists { .. }) if self.job.is_some() => Box::pin(self.open_run(pipeline)).await,
             begun => Ok(begun.map(|()| (run, false))?),
         }
     }

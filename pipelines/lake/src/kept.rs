@@ -7,16 +7,13 @@ use object_store::{ObjectStoreExt as _, PutPayload};
 use crate::error::{LakeError, Result};
 use crate::lake::Lake;
 
-/// The folder of such objects. No table can lie there: names of schemas begin with a letter.
-const FOLDER: &str = "_kept";
-
 impl Lake {
-    /// Keeps bytes under a new name and returns the place.
+    /// Keeps bytes under a new name and returns the place, right at the lake's root: tables lie in folders of schemas.
     ///
     /// # Errors
     /// [`LakeError::Store`] and [`LakeError::Full`].
     pub async fn keep(&self, bytes: Vec<u8>) -> Result<String> {
-        let place = format!("{FOLDER}/{}", uuid::Uuid::now_v7());
+        let place = format!("_kept-{}", uuid::Uuid::now_v7());
         let put = self.store().put(&Path::from(place.as_str()), PutPayload::from(bytes)).await;
         put.map_err(LakeError::store("keep a result"))?;
         Ok(place)

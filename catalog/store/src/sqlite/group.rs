@@ -127,7 +127,7 @@ impl Group {
 }
 
 impl Member {
-    /// Returns the transaction, whose last statement may have ended it.
+    /// Returns the connection, which is there as long as the member is.
     pub(crate) fn connection(&mut self) -> Result<&mut sqlx::SqliteConnection> {
         match self.open.as_mut() {
             Some(group) => Ok(&mut *group.transaction),
