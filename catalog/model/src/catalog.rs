@@ -74,7 +74,8 @@ pub trait Catalog: AuditLog + Budget + JobQueue + ScheduleBook + Watch + Send + 
     async fn runs(&self, limit: i64) -> Result<Vec<Run>>;
 
     /// Starts a step, or its next attempt if the run has one of that name that did not succeed, and
-    /// pins its inputs. Fails with [`crate::CatalogError::AlreadyExists`] if it succeeded.
+    /// pins its inputs. Fails with [`crate::CatalogError::AlreadyExists`] if it succeeded, with
+    /// [`crate::CatalogError::LeaseLost`] for an attempt at a job that another may have taken over.
     async fn begin_step(&self, step: &NewStep) -> Result<Step>;
 
     /// Records all that a step left behind, in one transaction, and returns the ids of its output

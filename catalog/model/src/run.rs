@@ -146,6 +146,9 @@ pub struct NewStep {
     pub seed: i64,
     /// The input versions it reads, pinned.
     pub inputs: Vec<VersionId>,
+    /// The attempt at a job that the step belongs to, if any. If its lease is over, nothing is written:
+    /// [`crate::CatalogError::LeaseLost`].
+    pub lease: Option<Lease>,
 }
 
 /// A step.

@@ -70,6 +70,7 @@ fn new_step(round: usize) -> NewStep {
         fingerprint: "f".into(),
         seed: 0,
         inputs: Vec::new(),
+        lease: None,
     }
 }
 

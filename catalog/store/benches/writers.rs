@@ -38,6 +38,7 @@ async fn step(catalog: &SqliteCatalog, name: String) -> Result<(), causeway_mode
             fingerprint: String::new(),
             seed: 0,
             inputs: Vec::new(),
+            lease: None,
         })
         .await?;
     let outcome = StepOutcome { schemas: vec!["a".into()], ..StepOutcome::default() };

@@ -7,7 +7,7 @@ use causeway_model::{
 use crate::connection::{Connection, Row, Sql};
 use crate::error::{Result, already_exists, damaged, invalid, not_found};
 use crate::outbox::{self, Told};
-use crate::{audit, rows, write};
+use crate::{audit, jobs, rows, write};
 
 macro_rules! select_step {
     ($inputs:literal, $outputs:literal, $rest:literal) => {
@@ -231,6 +231,10 @@ async fn record(connection: &mut Connection, step: &NewStep, state: StepState) -
     }
     let attempt = attempts + i64::from(state == StepState::Running);
     let id = upsert(connection, step, &StepRow { run, state, attempt }).await?;
+    // After the step's row, as in `complete`: in the other order the two would wait for each other.
+    if let Some(lease) = &step.lease {
+        jobs::hold(connection, lease).await?;
+    }
     if before.is_some() {
         connection.query("DELETE FROM step_input WHERE step_id = $1").bind(id).execute().await?;
     }

@@ -128,6 +128,7 @@ impl Scratch {
             fingerprint: String::new(),
             seed: 0,
             inputs: Vec::new(),
+            lease: None,
         };
         let step = self.catalog.begin_step(&step).await?;
         self.catalog.complete_step(step.id, step.attempt, &outcome).await?;

@@ -81,6 +81,7 @@ impl Runner {
             fingerprint: digest.hex(),
             seed: 0,
             inputs,
+            lease: self.lease(),
         })
     }
 

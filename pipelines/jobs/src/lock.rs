@@ -45,7 +45,7 @@ impl RunLock {
             return Err(taken());
         }
         let mut file = open(&path)?;
-        let own = job.map(|job| Holder { job: job.job, attempt: job.attempt });
+        let own = job.map(|job| Holder { job: job.lease.job, attempt: job.lease.attempt });
         let holder = Holder::read(&mut file).map_err(|error| JobsError::io(&path, error))?;
         let is_free = try_lock(&file, &path)?;
         let is_asleep = job.is_some() && holder.is_some();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use causeway_core::{Cancel, Seed};
 use causeway_engine::{Engine, EngineError, ProgressEvent, StatementContext, StatementKind, StepReport, StepRequest};
-use causeway_model::{CatalogError, JobId, NewStep, Parameters, RunId, RunState, StepState};
+use causeway_model::{CatalogError, Lease, NewStep, Parameters, RunId, RunState, StepState};
 use chrono::Utc;
 
 use crate::check::CheckPlace;
@@ -85,10 +85,8 @@ pub struct Runner {
 pub struct RunOfJob {
     /// The run.
     pub run: RunId,
-    /// The job.
-    pub job: JobId,
-    /// The number of the attempt.
-    pub attempt: i64,
+    /// The attempt, which begins nothing once its lease is over.
+    pub lease: Lease,
 }
 
 /// The summaries so far, by position in the pipeline.
@@ -229,7 +227,8 @@ impl Runner {
             parameters: self.parameters.clone(),
             // The lock of a pipeline that runs by hand is kept by whoever is asleep with it.
             keep_inputs: self.job.is_some(),
-            ends: None, // what checks its last step may still fail
+            lease: self.lease(),
+            ends_job: false, // what checks its last step may still fail
         }
     }
 
@@ -328,12 +327,17 @@ impl Runner {
     /// was understood.
     async fn record_failure(&self, request: &StepRequest, step: &PipelineStep, error: &EngineError) -> Result<()> {
         let catalog = self.engine.catalog();
-        let recorded = match catalog.step(&request.run, &step.name).await? {
+        let mut new = self.bare_step(&request.run, step, request.ordinal);
+        match catalog.step(&request.run, &step.name).await? {
             Some(recorded) if recorded.state == StepState::Failed => return Ok(()),
-            Some(recorded) if recorded.state == StepState::Running => recorded,
-            _ => catalog.begin_step(&bare_step(&request.run, step, request.ordinal)).await?,
-        };
-        Ok(catalog.fail_step(recorded.id, recorded.attempt, error.code(), &error.to_string()).await?)
+            Some(recorded) if recorded.state == StepState::Running => {
+                (new.fingerprint, new.inputs) = (recorded.fingerprint, recorded.inputs);
+            }
+            _ => {}
+        }
+        // It may be another attempt at the job that runs: only who holds the lease may go on.
+        let begun = catalog.begin_step(&new).await?;
+        Ok(catalog.fail_step(begun.id, begun.attempt, error.code(), &error.to_string()).await?)
     }
 
     async fn run_checks(&self, step: &PipelineStep, request: &StepRequest, summary: &mut StepSummary) {
@@ -354,10 +358,29 @@ impl Runner {
     }
 
     async fn block(&self, run: &RunId, step: &PipelineStep, ordinal: i64) -> Result<()> {
-        match self.engine.catalog().skip_step(&bare_step(run, step, ordinal), StepState::Blocked).await {
+        match self.engine.catalog().skip_step(&self.bare_step(run, step, ordinal), StepState::Blocked).await {
             // It succeeded before the run was interrupted, and a check before it fails now.
             Ok(_) | Err(CatalogError::AlreadyExists { .. }) => Ok(()),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns the lease of the job's attempt.
+    pub(crate) fn lease(&self) -> Option<Lease> {
+        self.job.as_ref().map(|job| job.lease.clone())
+    }
+
+    fn bare_step(&self, run: &RunId, step: &PipelineStep, ordinal: i64) -> NewStep {
+        NewStep {
+            run: run.clone(),
+            ordinal,
+            name: step.name.clone(),
+            kind: step.statement.kind.name().to_owned(),
+            sql: step.statement.sql.clone(),
+            fingerprint: String::new(),
+            seed: i64::from_le_bytes(seed_of(&step.name).0.to_le_bytes()),
+            inputs: Vec::new(),
+            lease: self.lease(),
         }
     }
 
@@ -439,19 +462,6 @@ fn in_the_way(step: &PipelineStep, done: &Done) -> Vec<String> {
 fn changes_in_place(kind: StatementKind) -> bool {
     use StatementKind::{AlterTable, AlterView, CopyInto, Delete, Insert, Merge, Update};
     matches!(kind, Insert | Update | Delete | Merge | CopyInto | AlterTable | AlterView)
-}
-
-fn bare_step(run: &RunId, step: &PipelineStep, ordinal: i64) -> NewStep {
-    NewStep {
-        run: run.clone(),
-        ordinal,
-        name: step.name.clone(),
-        kind: step.statement.kind.name().to_owned(),
-        sql: step.statement.sql.clone(),
-        fingerprint: String::new(),
-        seed: i64::from_le_bytes(seed_of(&step.name).0.to_le_bytes()),
-        inputs: Vec::new(),
-    }
 }
 
 /// Returns a step's seed: the same in every run, another for every step.

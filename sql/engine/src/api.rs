@@ -199,8 +199,10 @@ pub struct StatementContext {
     /// Reads the versions that an earlier attempt has pinned, unless that one is known to have ended: it may
     /// only be asleep, and commit yet.
     pub keep_inputs: bool,
-    /// The attempt at a job that ends well when the statement's step is recorded.
-    pub ends: Option<Lease>,
+    /// The attempt at a job that the statement belongs to. It begins nothing once the lease is over.
+    pub lease: Option<Lease>,
+    /// The statement is all of the job, which ends well when the step is recorded.
+    pub ends_job: bool,
 }
 
 impl StatementContext {
@@ -220,7 +222,8 @@ impl Default for StatementContext {
             user: None,
             parameters: Parameters::default(),
             keep_inputs: false,
-            ends: None,
+            lease: None,
+            ends_job: false,
         }
     }
 }

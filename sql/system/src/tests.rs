@@ -63,6 +63,7 @@ async fn step(catalog: &SqliteCatalog, ordinal: i64, name: &str, input: VersionI
         fingerprint: "f".to_owned(),
         seed: 7,
         inputs: vec![input],
+        lease: None,
     };
     let begun = catalog.begin_step(&new).await.unwrap();
     catalog.complete_step(begun.id, begun.attempt, &outcome).await.unwrap()[0]

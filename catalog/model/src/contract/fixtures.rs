@@ -36,6 +36,7 @@ pub(super) fn new_step(run: u8, name: &str) -> NewStep {
         fingerprint: "f1".into(),
         seed: 7,
         inputs: Vec::new(),
+        lease: None,
     }
 }
 

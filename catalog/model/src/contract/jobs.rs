@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fixtures::*;
 use crate::{
     AttemptOutcome, Catalog, CatalogError, Claim, ClaimedJob, ConcurrencyGroup, Ending, ErrorClass, Job, JobId,
-    JobKind, JobPage, JobState, Lease, NewJob, Parameters, RunState, StepOutcome, StepState, WORKER_LOST,
+    JobKind, JobPage, JobState, Lease, NewJob, NewStep, Parameters, RunState, StepOutcome, StepState, WORKER_LOST,
 };
 
 /// A lease that outlasts every case.
@@ -398,6 +398,20 @@ pub async fn a_step_under_a_lease_that_is_over_records_nothing(catalog: &dyn Cat
     assert!(catalog.datasets(true).await.unwrap().is_empty());
     assert_eq!(catalog.step_by_id(step.id).await.unwrap().state, StepState::Running);
     assert_eq!(claimed(catalog).await.job.id, id, "another worker has the job");
+}
+
+pub async fn an_attempt_whose_lease_is_over_begins_no_step(catalog: &dyn Catalog) {
+    queued(catalog, 1).await;
+    catalog.begin_run(&new_run(1)).await.unwrap();
+    let under = |lease: &Lease| NewStep { lease: Some(lease.clone()), ..new_step(1, "load") };
+    let late = lapsed(catalog).await;
+    assert!(is_lost(catalog.begin_step(&under(&late)).await), "nobody has taken the job over yet");
+    let lease = claimed(catalog).await.lease;
+    let step = catalog.begin_step(&under(&lease)).await.unwrap();
+    assert!(is_lost(catalog.begin_step(&under(&late)).await));
+    assert!(is_lost(catalog.skip_step(&under(&late), StepState::Blocked).await));
+    assert_eq!(catalog.step_by_id(step.id).await.unwrap(), step, "the other attempt is not disturbed");
+    catalog.complete_step(step.id, step.attempt, &StepOutcome::default()).await.unwrap();
 }
 
 pub async fn a_job_given_up_fails_its_run(catalog: &dyn Catalog) {

@@ -214,6 +214,7 @@ macro_rules! catalog_contract {
                 a_run_ends_with_its_job,
                 a_job_ends_with_the_record_of_its_step,
                 a_step_under_a_lease_that_is_over_records_nothing,
+                an_attempt_whose_lease_is_over_begins_no_step,
                 a_job_given_up_fails_its_run,
                 an_unknown_job_is_not_found,
                 jobs_come_newest_first,

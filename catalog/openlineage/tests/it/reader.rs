@@ -48,6 +48,7 @@ fn new_step(name: &str, inputs: Vec<VersionId>) -> NewStep {
         fingerprint: "f1".into(),
         seed: 7,
         inputs,
+        lease: None,
     }
 }
 

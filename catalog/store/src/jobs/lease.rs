@@ -137,7 +137,7 @@ pub(crate) async fn end_all(connection: &mut Connection, ends: &[(Lease, Ending)
 /// Ends attempts and returns what is to be recorded of it.
 async fn end(connection: &mut Connection, ends: &[(Lease, Ending)]) -> Result<(Ended, Vec<Event>)> {
     let now = now(connection).await?;
-    let held = held(connection, ends, now).await?;
+    let held = held(connection, ends.iter().map(|(lease, _)| lease), now).await?;
     let mut changes = Vec::with_capacity(held.len());
     for (lease, ending) in ends {
         if let Some(held) = held.get(&(lease.job.0, lease.attempt)) {
@@ -167,11 +167,25 @@ pub(crate) async fn succeed(connection: &mut Connection, lease: &Lease) -> Resul
     Ok(events)
 }
 
+/// Fails if a lease is over. Nobody takes the job over before the transaction ends.
+pub(crate) async fn hold(connection: &mut Connection, lease: &Lease) -> Result<()> {
+    let now = now(connection).await?;
+    match held(connection, [lease], now).await?.is_empty() {
+        false => Ok(()),
+        true => Err(refusal(connection, lease).await?.into()),
+    }
+}
+
 /// Reads the jobs whose leases hold, by job and attempt.
-async fn held(connection: &mut Connection, ends: &[(Lease, Ending)], now: i64) -> Result<HashMap<(i64, i64), Held>> {
-    let leases = ends.iter().map(|(lease, _)| lease);
-    let leases: Value =
-        leases.map(|lease| json!({"job": lease.job.0, "attempt": lease.attempt, "token": lease.token})).collect();
+async fn held(
+    connection: &mut Connection,
+    leases: impl IntoIterator<Item = &Lease>,
+    now: i64,
+) -> Result<HashMap<(i64, i64), Held>> {
+    let leases: Value = leases
+        .into_iter()
+        .map(|lease| json!({"job": lease.job.0, "attempt": lease.attempt, "token": lease.token}))
+        .collect();
     let rows = connection.query(HELD).bind(leases.to_string()).bind(now).fetch_all().await?;
     rows.iter().map(Held::read).map(|held| held.map(|held| ((held.id, held.attempt), held))).collect()
 }

@@ -16,7 +16,7 @@ use crate::runs;
 use crate::schedules;
 use crate::watch::health;
 pub(crate) use claim::{claim, expire, is_anybodys_turn, standing};
-pub(crate) use lease::{end_all, renew, succeed};
+pub(crate) use lease::{end_all, hold, renew, succeed};
 pub(crate) use owner::{cancel, retry};
 pub(crate) use read::{attempts, count_open, instant, list, one};
 

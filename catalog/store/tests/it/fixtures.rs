@@ -68,6 +68,7 @@ pub(crate) fn new_step(run: &RunId) -> NewStep {
         fingerprint: "f".into(),
         seed: 0,
         inputs: Vec::new(),
+        lease: None,
     }
 }
 

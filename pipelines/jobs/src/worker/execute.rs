@@ -63,21 +63,17 @@ pub(super) async fn execute(work: &Work, job: &Job, lease: &Lease, cancel: Cance
         Err(error) => Err(error.into()),
         Ok(engine) => match job.spec.kind {
             JobKind::Statement => statement(work, &engine, job, lease, cancel).await,
-            JobKind::Pipeline => pipeline(work, &engine, job, lease.attempt, cancel).await,
+            JobKind::Pipeline => pipeline(work, &engine, job, lease, cancel).await,
         },
     };
     done.unwrap_or_else(|error| match error {
         JobsError::Locked { .. } => Done::InUse,
-        error => Done::Failed(Fault::new(class(error.code(), error.retryable(), error.panicked()), &error)),
+        error => Done::Failed(Fault::new(class(error.retryable(), error.panicked()), &error)),
     })
 }
 
-/// What an attempt fails with when an earlier one, whose lease is over, was still at work and came in between. The
-/// next attempt finds what both have left.
-const OVERTAKEN: [&str; 2] = ["CW0403", "CW0409"];
-
-fn class(code: &str, retryable: bool, panicked: bool) -> ErrorClass {
-    match retryable || OVERTAKEN.contains(&code) {
+fn class(retryable: bool, panicked: bool) -> ErrorClass {
+    match retryable {
         _ if panicked => ErrorClass::Panic,
         true => ErrorClass::Transient,
         false => ErrorClass::Permanent,
@@ -109,7 +105,8 @@ async fn statement(work: &Work, engine: &Engine, job: &Job, lease: &Lease, cance
             user: user(job),
             parameters: job.spec.parameters.clone(),
             keep_inputs: true,
-            ends: Some(lease.clone()),
+            lease: Some(lease.clone()),
+            ends_job: true,
             progress: Arc::new({
                 let narrator = Arc::clone(&work.narrator);
                 move |event| narrator.progress(None, event)
@@ -150,8 +147,8 @@ async fn open_run(engine: &Engine, job: &Job) -> Result<()> {
     }
 }
 
-async fn pipeline(work: &Work, engine: &Engine, job: &Job, attempt: i64, cancel: Cancel) -> Result<Done> {
-    if attempt > 1 && is_done(engine, job).await? {
+async fn pipeline(work: &Work, engine: &Engine, job: &Job, lease: &Lease, cancel: Cancel) -> Result<Done> {
+    if lease.attempt > 1 && is_done(engine, job).await? {
         return Ok(Done::Succeeded);
     }
     let pipeline = Pipeline::load(Path::new(&job.spec.work), engine)?;
@@ -169,7 +166,7 @@ async fn pipeline(work: &Work, engine: &Engine, job: &Job, attempt: i64, cancel:
                 events(WorkerEvent::Step(Box::new(done)));
             }
         }))
-        .with_job(RunOfJob { run: job.spec.run.clone(), job: job.id, attempt });
+        .with_job(RunOfJob { run: job.spec.run.clone(), lease: lease.clone() });
     let summary = Box::pin(runner.run(&pipeline)).await?;
     Ok(match summary.outcome {
         RunOutcome::Succeeded => Done::Succeeded,
@@ -182,7 +179,7 @@ fn first_fault(summary: &RunSummary) -> Fault {
     let failed = summary.steps.iter().find_map(|step| Some((&step.name, step.error.as_ref()?)));
     match failed {
         Some((step, error)) => Fault {
-            class: class(&error.code, error.retryable, error.panicked),
+            class: class(error.retryable, error.panicked),
             code: error.code.clone(),
             error: format!("step {step}: {}", error.message),
         },
@@ -208,23 +205,5 @@ impl StepDone {
             rows_out: summary.rows_out.unwrap_or(0),
             rows_quarantined: summary.rows_quarantined.unwrap_or(0),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use causeway_model::CatalogError;
-
-    use super::*;
-
-    #[test]
-    fn an_attempt_that_was_overtaken_is_no_fault_of_the_job() {
-        for error in [CatalogError::Stale { step: 1, attempt: 2 }, CatalogError::LeaseLost { job: 1, attempt: 2 }] {
-            assert!(!error.retryable(), "the same call would fail again");
-            assert_eq!(class(error.code(), false, false), ErrorClass::Transient, "{error}");
-        }
-        assert_eq!(class("CW0402", false, false), ErrorClass::Permanent);
-        assert_eq!(class("CW0405", true, false), ErrorClass::Transient);
-        assert_eq!(class("CW0403", false, true), ErrorClass::Panic);
     }
 }

@@ -158,6 +158,7 @@ async fn killed_after_its_commit(lab: &Lab, follows: &str) -> RunId {
         fingerprint: "f".to_owned(),
         seed: 0,
         inputs,
+        lease: None,
     };
     lab.catalog().begin_step(&step).await.unwrap();
     let marker = Marker(format!("causeway/{}/1_rows", new.id));

@@ -195,6 +195,7 @@ async fn interrupted_insert_by(lab: &Lab, pipeline: Option<&str>, actor: &str) -
         fingerprint: "f".to_owned(),
         seed: 0,
         inputs: Vec::new(),
+        lease: None,
     };
     lab.catalog().begin_step(&step).await.unwrap();
     run

@@ -255,6 +255,7 @@ impl Change<'_> {
             fingerprint: String::new(),
             seed: i64::from_le_bytes(self.request.context.seed.0.to_le_bytes()),
             inputs: Vec::new(),
+            lease: self.request.context.lease.clone(),
         }
     }
 
@@ -347,7 +348,8 @@ impl Change<'_> {
         // Rows that the user may not see were read to be left out: their number is not told.
         outcome.rows_in = outcome.rows_in.filter(|_| !is_narrowed);
         outcome.duration_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
-        outcome.ends.clone_from(&self.request.context.ends);
+        let context = &self.request.context;
+        outcome.ends = context.lease.clone().filter(|_| context.ends_job);
         causeway_failpoints::at("before_catalog_done");
         self.engine.catalog().complete_step(step.id, step.attempt, &outcome).await?;
         causeway_failpoints::at("step_done");
