@@ -17,12 +17,10 @@ mod sleeps;
 mod swarm;
 mod yard;
 
-use std::time::{Duration, Instant};
-
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::product::Product;
+use crate::product::{Product, within};
 
 /// Runs a test over a lake whose catalog is SQLite, and over one on Postgres.
 macro_rules! on_both_stores {
@@ -53,14 +51,6 @@ fn random() -> StdRng {
     let seed = std::env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_124);
     println!("seed {seed}");
     StdRng::seed_from_u64(seed)
-}
-
-fn within(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(90), "not within 90 s: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Returns the only number that a query returns.

@@ -3,12 +3,12 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::openlineage::endpoint::{Answer, Endpoint};
-use crate::product::Product;
+use crate::product::{Product, within};
 
 /// Sorts more than fits into little memory.
 const SORTS: &str = "CREATE OR REPLACE TABLE a.sorted AS SELECT value, md5(CAST(value AS VARCHAR)) AS digest \
@@ -54,14 +54,6 @@ fn submit(lake: &Product, args: &[&str]) -> i64 {
 fn job(lake: &Product, id: i64) -> Value {
     let jobs: Value = serde_json::from_str(&lake.ok(&["jobs", "-n", "500", "--json"])).unwrap();
     jobs.as_array().unwrap().iter().find(|job| job["job"] == id).unwrap().clone()
-}
-
-fn within(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(90), "not within 90 s: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 fn kill(child: &mut Child, signal: &str) {

@@ -1,13 +1,13 @@
 //! Jobs and workers, as separate processes over one catalog.
 
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use causeway_cluster::Cluster;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
-use crate::product::Product;
+use crate::product::{Product, within};
 
 /// Never ends by itself.
 const ENDLESS: &str = "CREATE TABLE a.endless AS SELECT count(*) AS n FROM generate_series(1, 1000000) a \
@@ -70,14 +70,6 @@ fn job(lake: &Product, id: i64) -> Value {
 
 fn is_running(lake: &Product, id: i64) -> bool {
     job(lake, id)["state"] == "running"
-}
-
-fn within(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(90), "not within 90 s: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// The commit is known to the catalog as it is in the lake, and there is no other.
@@ -339,27 +331,6 @@ fn a_job_that_takes_too_long_is_dead() {
     assert_eq!(worker.wait(), Some(0));
     let dead = job(&lake, id);
     assert_eq!((&dead["state"], &dead["error_code"], &dead["attempt"]), (&"dead".into(), &"CW0611".into(), &1.into()));
-}
-
-#[test]
-fn a_worker_that_slept_past_its_lease_writes_nothing() {
-    let lake = lake();
-    let id = submit(&lake, &[SLOW]);
-    let mut sleeper = Worker::start(&lake, &["--lease-seconds", "2", "--name", "sleeper"]);
-    within("the job runs", || is_running(&lake, id));
-    sleeper.signal("STOP");
-    assert!(is_running(&lake, id), "the worker sleeps in the middle");
-    lake.ok(&["worker", "--drain", "--name", "second"]);
-    assert_eq!(outcomes(&lake, id), ["lost", "succeeded"]);
-    let done = job(&lake, id);
-    sleeper.signal("CONT");
-    sleeper.signal("TERM");
-    assert_eq!(sleeper.wait(), Some(0));
-    assert_eq!(job(&lake, id), done, "what woke up changed nothing");
-    assert_eq!(outcomes(&lake, id), ["lost", "succeeded"]);
-    let run = lake.query("SELECT r.state, s.state AS step FROM system.runs r JOIN system.steps s ON s.run = r.run JOIN system.jobs j ON j.run = r.run");
-    assert_eq!((&run[0]["state"], &run[0]["step"]), (&"succeeded".into(), &"succeeded".into()));
-    assert_versions(&lake, "t", 2);
 }
 
 #[test]

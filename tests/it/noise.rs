@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::product::Product;
-use crate::serve::{Serving, within};
+use crate::product::{Product, within};
+use crate::serve::Serving;
 
 /// Rows, and how many of them are in the part that is counted: numbers that stand nowhere by chance.
 const ROWS: i64 = 731_113;

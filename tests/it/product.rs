@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -66,6 +67,19 @@ impl Product {
     pub(crate) fn query(&self, sql: &str) -> Vec<Value> {
         let text = self.ok(&["sql", "--format", "ndjson", "-c", sql]);
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+/// Waits until something holds. Asking may cost a process, so the next question waits twice as long as the last took.
+pub(crate) fn within(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    loop {
+        let asked = Instant::now();
+        if holds() {
+            return;
+        }
+        assert!(started.elapsed() < Duration::from_secs(90), "not within 90 s: {what}");
+        std::thread::sleep((2 * asked.elapsed()).max(Duration::from_millis(20)));
     }
 }
 

@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use causeway_cluster::{Cluster, Database};
 use causeway_engine::{Engine, EngineConfig};
@@ -17,7 +16,7 @@ use causeway_system::System;
 use chrono::{DateTime, Duration as Span, Utc};
 use tempfile::TempDir;
 
-use crate::product::{Product, repository};
+use crate::product::{Product, repository, within};
 use crate::schedules::pipeline;
 use crate::timeline::{Timeline, at};
 
@@ -179,14 +178,6 @@ impl Drop for Skewed {
         // It may have ended by itself.
         let _: std::io::Result<()> = self.process.kill();
         let _: std::io::Result<std::process::ExitStatus> = self.process.wait();
-    }
-}
-
-fn within(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(90), "not within 90 s: {what}");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use causeway_cluster::Cluster;
 use serde_json::Value;
 
-use crate::product::Product;
+use crate::product::{Product, within};
 use crate::timeline::at;
 
 const HOURLY: &str = "[schedule]\ncron = \"0 * * * *\"\n";
@@ -85,14 +85,6 @@ impl Drop for Background {
         // It may have ended by itself.
         let _: std::io::Result<()> = self.0.kill();
         let _: std::io::Result<std::process::ExitStatus> = self.0.wait();
-    }
-}
-
-fn within(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(60), "not within 60 s: {what}");
-        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

@@ -5,12 +5,11 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use causeway_server::{FAMILIES, FamilyKind};
 use serde_json::Value;
 
-use crate::product::{Product, repository};
+use crate::product::{Product, repository, within};
 
 /// Works for some seconds, then writes one row.
 const SLOW: &str = "INSERT INTO a.t SELECT count(*) FROM generate_series(1, 6000) a \
@@ -71,14 +70,6 @@ impl Drop for Serving {
         // It may have ended by itself.
         let _: std::io::Result<()> = self.child.kill();
         let _: std::io::Result<std::process::ExitStatus> = self.child.wait();
-    }
-}
-
-pub(crate) fn within(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(90), "not within 90 s: {what}");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

@@ -116,8 +116,10 @@ impl Connection {
         rows: &[R],
         bind: impl for<'c> Fn(Query<'c>, &R) -> Query<'c>,
     ) -> Result<()> {
+        // SQLite takes `$1` for a name, and looks every name up among all before it.
+        let numbered = matches!(self, Self::Postgres(_));
         for chunk in rows.chunks(MAX_VALUES / width) {
-            let sql = AssertSqlSafe(format!("{into} VALUES {}", placeholders(width, chunk.len())));
+            let sql = AssertSqlSafe(format!("{into} VALUES {}", placeholders(numbered, width, chunk.len())));
             // The statement for one row is always the same.
             let mut query = Query::new(self, sql.into_sql_str(), chunk.len() == 1);
             for row in chunk {
@@ -129,16 +131,16 @@ impl Connection {
     }
 }
 
-/// Returns `($1, $2), ($3, $4)` for two rows of two values.
-fn placeholders(width: usize, n_rows: usize) -> String {
+/// Returns `($1, $2), ($3, $4)` for two rows of two values, or `(?, ?), (?, ?)`.
+fn placeholders(numbered: bool, width: usize, n_rows: usize) -> String {
     let mut text = String::new();
     for number in 0..width * n_rows {
-        let before = match (number, number % width) {
+        text.push_str(match (number, number % width) {
             (0, _) => "(",
             (_, 0) => "), (",
             _ => ", ",
-        };
-        let _ = write!(text, "{before}${}", number + 1);
+        });
+        let _ = if numbered { write!(text, "${}", number + 1) } else { write!(text, "?") };
     }
     text + ")"
 }
@@ -291,8 +293,8 @@ mod tests {
 
     #[test]
     fn placeholders_count_on_over_rows() {
-        assert_eq!(placeholders(2, 3), "($1, $2), ($3, $4), ($5, $6)");
-        assert_eq!(placeholders(1, 1), "($1)");
+        assert_eq!(placeholders(true, 2, 3), "($1, $2), ($3, $4), ($5, $6)");
+        assert_eq!(placeholders(false, 1, 2), "(?), (?)");
     }
 
     #[test]
