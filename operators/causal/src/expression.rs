@@ -28,18 +28,21 @@ pub(crate) struct Expression {
 
 impl Expression {
     /// Takes finite columns of one length, finds the zeros and changes the scale, on the current thread pool.
-    pub(crate) fn new(operator: &'static str, columns: Vec<Vec<f64>>, transform: Transform) -> Result<Self> {
+    pub(crate) fn new(operator: &'static str, mut columns: Vec<Vec<f64>>, transform: Transform) -> Result<Self> {
         let n_cells = columns.first().map_or(0, Vec::len);
         if u32::try_from(n_cells).is_err() {
             let problem = format!("{n_cells} cells are more than the {} this operator can number", u32::MAX);
             return Err(OperatorError::Data { operator, problem });
         }
-        let nonzero = columns.par_iter().map(|column| nonzero_mask(column)).collect();
-        let mut columns = columns;
-        if transform == Transform::Log1p {
-            columns.par_iter_mut().flatten().for_each(|value| *value = value.ln_1p());
-        }
-        let largest = columns.par_iter().map(|column| largest(column)).collect();
+        let of_gene = |column: &mut Vec<f64>| {
+            let nonzero = nonzero_mask(column);
+            if transform == Transform::Log1p {
+                column.iter_mut().for_each(|value| *value = value.ln_1p());
+            }
+            (nonzero, largest(column))
+        };
+        let (mut nonzero, mut largest) = (Vec::new(), Vec::new());
+        columns.par_iter_mut().map(of_gene).unzip_into_vecs(&mut nonzero, &mut largest);
         Ok(Self { n_cells, columns, nonzero, largest })
     }
 

@@ -83,11 +83,14 @@ impl Gram {
 }
 
 fn centred_block(expression: &Expression, block: usize) -> Block {
+    let genes = block * BLOCK..expression.n_genes().min((block + 1) * BLOCK);
+    let columns: Vec<&[f64]> = genes.map(|gene| expression.column(gene)).collect();
+    let means: Vec<f64> = columns.iter().map(|column| column.iter().sum::<f64>() / column.len() as f64).collect();
     let mut rows = vec![[0.0; BLOCK]; expression.n_cells()];
-    for position in 0..BLOCK.min(expression.n_genes() - block * BLOCK) {
-        let column = expression.column(block * BLOCK + position);
-        let mean = column.iter().sum::<f64>() / column.len() as f64;
-        rows.iter_mut().zip(column).for_each(|(row, value)| row[position] = value - mean);
+    for (panel, first) in rows.chunks_mut(PANEL_ROWS).zip((0..).step_by(PANEL_ROWS)) {
+        for (position, (column, mean)) in columns.iter().zip(&means).enumerate() {
+            panel.iter_mut().zip(&column[first..]).for_each(|(row, value)| row[position] = value - mean);
+        }
     }
     rows
 }

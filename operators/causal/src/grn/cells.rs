@@ -1,6 +1,7 @@
 //! Reads cells by genes, from one column a gene or from one row a cell and gene.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
@@ -111,6 +112,7 @@ fn refuse_fewer_than_two(operator: &'static str, n_genes: usize, what: &str) -> 
     Err(OperatorError::Data { operator, problem })
 }
 
+/// Reads all batches, then copies the genes side by side; what a gene came in goes as soon as it is copied.
 fn read_wide(
     columns: &[usize],
     genes: &[String],
@@ -118,21 +120,28 @@ fn read_wide(
     faults: &mut Faults,
     context: &RunContext,
 ) -> Result<Vec<Vec<f64>>> {
-    let mut values: Vec<Vec<f64>> = vec![Vec::new(); columns.len()];
+    let mut n_cells = 0;
+    let mut pieces: Vec<Vec<ArrayRef>> = vec![Vec::new(); columns.len()];
     for mut relation in inputs {
         while let Some(batch) = relation.next_batch(context)? {
             context.grow_memory(batch.num_rows() * columns.len() * size_of::<f64>())?;
-            let read = |((values, index), gene): ((&mut Vec<f64>, &usize), &String)| {
-                let column = to_doubles(batch.column(*index))?;
-                let mut faults = Faults::default();
-                faults.check(&column, gene);
-                values.extend_from_slice(column.values());
-                Ok(faults)
-            };
-            let of_genes = || values.par_iter_mut().zip(columns).zip(genes).map(read).collect::<Result<Vec<_>>>();
-            context.pool().install(of_genes)?.into_iter().for_each(|found| faults.merge(found));
+            n_cells += batch.num_rows();
+            pieces.iter_mut().zip(columns).for_each(|(pieces, index)| pieces.push(Arc::clone(batch.column(*index))));
         }
     }
+    let read = |(pieces, gene): (Vec<ArrayRef>, &String)| {
+        let mut faults = Faults::default();
+        let mut values = Vec::with_capacity(n_cells);
+        for piece in pieces {
+            let numbers = to_doubles(&piece)?;
+            faults.check(&numbers, gene);
+            values.extend_from_slice(numbers.values());
+        }
+        Ok((values, faults))
+    };
+    let of_genes = || pieces.into_par_iter().zip(genes).map(read).collect::<Result<Vec<_>>>();
+    let (values, found): (_, Vec<Faults>) = context.pool().install(of_genes)?.into_iter().unzip();
+    found.into_iter().for_each(|found| faults.merge(found));
     Ok(values)
 }
 
