@@ -7,8 +7,8 @@ export FAULT_ROUNDS=${FAULT_ROUNDS:-20}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 SECONDS=0
-# The features of `make test`, so that nothing is built twice.
-cargo test -p causeway --test it --features failpoints,causeway-model/contract-tests --no-fail-fast -- \
+# The packages and features of `make test`, or cargo would choose other features of their libraries and build all anew.
+cargo test --workspace --test it --features causeway-model/contract-tests,causeway/failpoints --no-fail-fast -- \
     --show-output faults:: schedulers:: 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 
