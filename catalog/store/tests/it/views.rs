@@ -40,7 +40,7 @@ async fn recorded() -> (PostgresCatalog, causeway_cluster::Database<'static>) {
 
 #[tokio::test]
 async fn times_and_options_have_real_types() {
-    let (_catalog, database) = recorded().await;
+    let (_catalog, database) = Box::pin(recorded()).await;
     for (view, column, kind) in [
         ("v_datasets", "created_at", "timestamp with time zone"),
         ("v_datasets", "policy", "jsonb"),
@@ -59,7 +59,7 @@ async fn times_and_options_have_real_types() {
 
 #[tokio::test]
 async fn views_say_what_was_recorded() {
-    let (_catalog, database) = recorded().await;
+    let (_catalog, database) = Box::pin(recorded()).await;
     assert_eq!(database.psql("SELECT table_name, latest_version FROM v_datasets ORDER BY 1"), "s|0\nt|0\n");
     assert_eq!(database.psql("SELECT run, step FROM v_dataset_versions WHERE table_name = 't'"), "second|append\n");
     assert_eq!(database.psql("SELECT duration FROM v_steps WHERE run = 'second'"), "00:00:01.5\n");
@@ -70,7 +70,7 @@ async fn views_say_what_was_recorded() {
 
 #[tokio::test]
 async fn lineage_kinds_have_their_names() {
-    let (_catalog, database) = recorded().await;
+    let (_catalog, database) = Box::pin(recorded()).await;
     let rows =
         database.psql("SELECT kind FROM v_lineage WHERE column_name = kind AND source_table = 's' ORDER BY kind");
     let mut expected = EdgeKind::ALL.map(EdgeKind::name);
