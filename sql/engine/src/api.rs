@@ -309,6 +309,6 @@ pub struct StepReport {
     pub duration: Duration,
     /// Things the user should know.
     pub warnings: Vec<String>,
-    /// The attempt named in [`StatementContext::ends`] was recorded as ended.
+    /// The job has ended with the record of the step, as [`StatementContext::ends_job`] asks.
     pub has_ended: bool,
 }
