@@ -26,7 +26,8 @@ use std::time::{Duration, Instant};
 
 use causeway_lake::{Commit, Marker};
 use causeway_model::{
-    DatasetId, DatasetVersion, NewStep, Parameters, Step, StepId, StepOutcome, StepState, TableName, VersionId,
+    CatalogError, DatasetId, DatasetVersion, NewStep, Parameters, Step, StepId, StepOutcome, StepState, TableName,
+    VersionId,
 };
 use datafusion::execution::session_state::SessionState;
 use sha2::{Digest, Sha256};
@@ -315,7 +316,14 @@ impl Change<'_> {
     }
 
     async fn perform(&self, prepared: Prepared, landed: Option<Commit>, started: Instant) -> Result<StepReport> {
-        let step = self.engine.catalog().begin_step(&self.new_step(&prepared)).await?;
+        let step = match self.engine.catalog().begin_step(&self.new_step(&prepared)).await {
+            // The next to write the table has found what an earlier attempt had committed, and recorded it just now.
+            Err(error @ CatalogError::AlreadyExists { .. }) => {
+                let done = self.engine.catalog().step(&self.request.run, &self.request.name).await?;
+                return self.report_of(&done.ok_or(error)?).await;
+            }
+            begun => begun?,
+        };
         causeway_failpoints::at("inputs_pinned");
         match Box::pin(self.attempt(&step, prepared, landed, started)).await {
             Ok(report) => Ok(report),
