@@ -1,7 +1,7 @@
 # Thin: each target does its own set-up. Build products go outside the clone, so that a second clone
 # builds warm; override with CARGO_TARGET_DIR.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/causeway/target
-# A build from nothing is a fifth slower with what the next build would spare; to edit, call cargo itself.
+# What would spare the next build time costs the first one an eighth (`causal`: 90 CPU seconds instead of 80); to edit, call cargo itself.
 export CARGO_INCREMENTAL ?= 0
 SETUP = infra/packaging/setup.sh
 
