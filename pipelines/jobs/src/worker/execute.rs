@@ -68,16 +68,12 @@ pub(super) async fn execute(work: &Work, job: &Job, lease: &Lease, cancel: Cance
     };
     done.unwrap_or_else(|error| match error {
         JobsError::Locked { .. } => Done::InUse,
-        error => Done::Failed(Fault::new(class(error.code(), error.retryable(), error.panicked()), &error)),
+        error => Done::Failed(Fault::new(class(error.retryable(), error.panicked()), &error)),
     })
 }
 
-/// What an attempt fails with when the next to write its table records its commit at the same time. The next attempt
-/// finds it recorded.
-const OVERTAKEN: &str = "CW0403";
-
-fn class(code: &str, retryable: bool, panicked: bool) -> ErrorClass {
-    match retryable || code == OVERTAKEN {
+fn class(retryable: bool, panicked: bool) -> ErrorClass {
+    match retryable {
         _ if panicked => ErrorClass::Panic,
         true => ErrorClass::Transient,
         false => ErrorClass::Permanent,
@@ -183,7 +179,7 @@ fn first_fault(summary: &RunSummary) -> Fault {
     let failed = summary.steps.iter().find_map(|step| Some((&step.name, step.error.as_ref()?)));
     match failed {
         Some((step, error)) => Fault {
-            class: class(&error.code, error.retryable, error.panicked),
+            class: class(error.retryable, error.panicked),
             code: error.code.clone(),
             error: format!("step {step}: {}", error.message),
         },
@@ -209,22 +205,5 @@ impl StepDone {
             rows_out: summary.rows_out.unwrap_or(0),
             rows_quarantined: summary.rows_quarantined.unwrap_or(0),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use causeway_model::CatalogError;
-
-    use super::*;
-
-    #[test]
-    fn an_attempt_whose_commit_another_records_is_no_fault_of_the_job() {
-        let error = CatalogError::Stale { step: 1, attempt: 2 };
-        assert!(!error.retryable(), "the same call would fail again");
-        assert_eq!(class(error.code(), false, false), ErrorClass::Transient);
-        assert_eq!(class("CW0402", false, false), ErrorClass::Permanent);
-        assert_eq!(class("CW0405", true, false), ErrorClass::Transient);
-        assert_eq!(class("CW0403", false, true), ErrorClass::Panic);
     }
 }

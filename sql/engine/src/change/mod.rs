@@ -327,7 +327,7 @@ impl Change<'_> {
         causeway_failpoints::at("inputs_pinned");
         match Box::pin(self.attempt(&step, prepared, landed, started)).await {
             Ok(report) => Ok(report),
-            Err(error) => match Box::pin(self.record_landed(&step, started)).await {
+            Err(error) => match Box::pin(self.record_landed(step.id, started)).await {
                 Some(report) => Ok(report),
                 None => Err(self.fail(step.id, step.attempt, error).await),
             },
@@ -367,13 +367,16 @@ impl Change<'_> {
 
     /// After a failure: records the step's commit if it has landed all the same, for example just
     /// before the time limit, or reports it if another process has recorded it.
-    async fn record_landed(&self, step: &Step, started: Instant) -> Option<StepReport> {
-        let now = self.engine.catalog().step_by_id(step.id).await.ok()?;
-        if now.state == StepState::Succeeded {
-            return self.report_of(&now).await.ok();
+    async fn record_landed(&self, step: StepId, started: Instant) -> Option<StepReport> {
+        let mut now = self.engine.catalog().step_by_id(step).await.ok()?;
+        if now.state != StepState::Succeeded {
+            let (prepared, commit) = self.prepare_landed(&now).await.ok()??;
+            if let Ok(report) = self.attempt(&now, prepared, Some(commit), started).await {
+                return Some(report);
+            }
+            now = self.engine.catalog().step_by_id(step).await.ok()?;
         }
-        let (prepared, commit) = self.prepare_landed(step).await.ok()??;
-        self.attempt(step, prepared, Some(commit), started).await.ok()
+        if now.state == StepState::Succeeded { self.report_of(&now).await.ok() } else { None }
     }
 
     /// Prepares an earlier attempt again over its pinned inputs.
@@ -402,6 +405,10 @@ impl Change<'_> {
         let (state, running) = engine.session(&request.context, &guard, Some(&request.run))?;
         let change = Change { engine, request, parsed, state, running, guard };
         match Box::pin(change.prepare_landed(&step)).await? {
+            // Its process may be alive: the attempt keeps its number, and one of the two completes it.
+            Some((prepared, commit)) if step.state == StepState::Running => {
+                Box::pin(change.attempt(&step, prepared, Some(commit), started)).await.map(Some)
+            }
             Some((prepared, commit)) => Box::pin(change.perform(prepared, Some(commit), started)).await.map(Some),
             None => Ok(None),
         }
