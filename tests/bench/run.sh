@@ -6,13 +6,15 @@ target=${CARGO_TARGET_DIR:-target}
 results=tests/bench/results
 
 python3 -m venv "$target/bench-venv"
-"$target/bench-venv/bin/pip" install --quiet lifelines==0.30.3 duckdb causal-learn==0.1.4.8 linearmodels==7.1 pyfixest==0.60.0 doubleml==0.11.4
+"$target/bench-venv/bin/pip" install --quiet lifelines==0.30.3 duckdb causal-learn==0.1.4.8 linearmodels==7.1 pyfixest==0.60.0 doubleml==0.11.4 \
+    onnx==1.23.2 onnxruntime==1.32.0 pyarrow
 python=$target/bench-venv/bin/python
 
 cargo build --release -p causeway --bin causeway
 "$python" tests/bench/jobs.py "$target/release/causeway" "$results/jobs.txt"
 cargo build --release -p causeway-survival --example time_kaplan_meier
 "$python" tests/bench/whole_process.py "$target/release/causeway" "$results/whole_process.txt"
+"$python" tests/bench/predict.py "$target/release/causeway" "$results/predict.txt"
 "$python" tests/bench/survival_vs_lifelines.py "$results/survival_vs_lifelines.txt"
 cargo build --release -p causeway-causal --example time_grn
 "$python" tests/bench/grn_vs_causal_learn.py "$results/grn_vs_causal_learn.txt"

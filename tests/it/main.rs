@@ -27,6 +27,8 @@ mod killed;
 #[cfg(test)]
 mod lineage_cli;
 #[cfg(test)]
+mod models;
+#[cfg(test)]
 mod noise;
 #[cfg(test)]
 mod openlineage;

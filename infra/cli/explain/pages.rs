@@ -16,6 +16,7 @@ const PAGES: &[(&str, &str)] = pages![
     "CW0204",
     "CW0205",
     "CW0206",
+    "CW0207",
     "CW0299",
     "CW0301",
     "CW0302",

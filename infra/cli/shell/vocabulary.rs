@@ -105,6 +105,8 @@ const FUNCTIONS: &[&str] = &[
     "now",
     "nullif",
     "power",
+    "predict",
+    "predict_vector",
     "rank",
     "regexp_like",
     "replace",
@@ -128,6 +130,7 @@ const RELATION_FUNCTIONS: &[(&str, &str)] = &[
     ("as_of", "a table as it was: as_of('schema.table', version => 3)"),
     ("read_csv", "a CSV file: read_csv('path')"),
     ("read_json", "a file of JSON lines: read_json('path')"),
+    ("read_onnx", "a trained network, as one row: read_onnx('path')"),
     ("read_parquet", "a Parquet file: read_parquet('path')"),
 ];
 

@@ -16,6 +16,7 @@ use datafusion::sql::sqlparser::ast::{
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::parameters::{bind, constant_text, parameter};
 use crate::parse::{DEFAULT_SCHEMA, normalize, parse_query, parse_table_name, versioned};
+use crate::predict::read_model;
 
 /// An argument of a call: `value` or `name => value`.
 pub(crate) struct Argument<'a> {
@@ -59,7 +60,11 @@ pub(crate) enum FileFormat {
     Csv,
     Parquet,
     Json,
+    Onnx,
 }
+
+/// The names of the calls that read a file.
+pub(crate) const READERS: [&str; 4] = ["read_csv", "read_json", "read_onnx", "read_parquet"];
 
 /// All relations a statement reads.
 #[derive(Debug, Default)]
@@ -166,7 +171,7 @@ pub(crate) fn operator(name: &str) -> Option<&'static dyn OperatorFactory> {
 }
 
 /// Prepares a query for planning: puts the values of parameters into it, turns bare tables in calls of
-/// operators into `(SELECT * FROM …)`, refuses clauses that would be ignored, and lists what the query
+/// operators into `(SELECT * FROM …)` and names of models into queries of them, refuses clauses that would be ignored, and lists what the query
 /// reads. Without values it is only looked at: what depends on one is left open.
 pub(crate) fn prepare(query: &mut Box<Query>, parameters: Option<&Parameters>) -> Result<References> {
     if let Some(parameters) = parameters {
@@ -232,7 +237,10 @@ impl VisitorMut for Pass {
         if let Expr::InSubquery { subquery, .. } = expr {
             name_single_column(subquery);
         }
-        ControlFlow::Continue(())
+        match read_model(expr) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Box::new(error)),
+        }
     }
 }
 
@@ -260,7 +268,7 @@ impl Pass {
             "added" => {
                 self.references.added.insert(added_arguments(&call)?);
             }
-            "read_csv" | "read_parquet" | "read_json" => {
+            reader if READERS.contains(&reader) => {
                 self.references.files.insert(file_arguments(&call)?);
             }
             _ => {}
@@ -415,6 +423,7 @@ pub(crate) fn file_arguments(call: &Call<'_>) -> Result<FileCall> {
     let (format, usage) = match call.function.as_str() {
         "read_csv" => (FileFormat::Csv, "read_csv('file.csv' [, header => true] [, delimiter => ','])"),
         "read_parquet" => (FileFormat::Parquet, "read_parquet('file.parquet')"),
+        "read_onnx" => (FileFormat::Onnx, "read_onnx('model.onnx')"),
         _ => (FileFormat::Json, "read_json('file.ndjson')"),
     };
     let refused = |expr: Option<&Expr>| {

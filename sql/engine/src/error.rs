@@ -6,6 +6,7 @@ use causeway_core::OperatorError;
 use causeway_ingest::IngestError;
 use causeway_lake::{LakeError, is_disk_full};
 use causeway_model::CatalogError;
+use causeway_onnx::OnnxError;
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
@@ -66,6 +67,8 @@ pub enum ErrorKind {
     Data,
     /// The memory limit is reached: raise it or reduce the input.
     Memory,
+    /// A trained network is not one that can be run: export it otherwise.
+    Model,
     /// The disk that the statement spills or writes to is full: free space.
     DiskFull,
     /// The time limit is reached.
@@ -97,6 +100,7 @@ impl ErrorKind {
             Self::Cancelled => "CW0204",
             Self::Storage => "CW0205",
             Self::DiskFull => "CW0206",
+            Self::Model => "CW0207",
             Self::Internal => "CW0299",
         }
     }
@@ -229,6 +233,13 @@ impl From<IngestError> for EngineError {
         }
         let panicked = matches!(error, IngestError::Panicked { .. });
         Self { panicked, ..Self::foreign(error.to_string(), error.code(), error.retryable()) }
+    }
+}
+
+impl From<OnnxError> for EngineError {
+    fn from(error: OnnxError) -> Self {
+        let kind = if matches!(error, OnnxError::Features { .. }) { ErrorKind::Plan } else { ErrorKind::Model };
+        Self::new(kind, error.to_string())
     }
 }
 

@@ -35,6 +35,7 @@ mod node;
 mod parameters;
 mod parse;
 mod plan;
+mod predict;
 mod procedure;
 mod relations;
 mod release;

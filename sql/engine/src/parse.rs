@@ -276,7 +276,7 @@ fn classify(statement: DfStatement) -> Result<Statement> {
         DfStatement::Explain(explain) => Ok(Statement::Explain(Box::new(DfStatement::Explain(explain)))),
         DfStatement::CopyTo(copy) => Ok(Statement::CopyTo(Box::new(copy))),
         DfStatement::CreateExternalTable(_) => Err(unsupported("CREATE EXTERNAL TABLE")
-            .with_hint("load the file with COPY INTO, or read it with read_csv, read_parquet or read_json")),
+            .with_hint("load the file with COPY INTO, or read it with read_csv, read_parquet, read_json or read_onnx")),
         DfStatement::Reset(_) => Err(unsupported("RESET").with_hint("limits are set in causeway.toml")),
     }
 }

@@ -15,8 +15,8 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, TableAlias, TableFactor};
 
 use crate::call::{
-    Argument, Call, added_arguments, added_key, as_call, as_of_arguments, at, file_arguments, file_key, operator,
-    version_key,
+    Argument, Call, READERS, added_arguments, added_key, as_call, as_of_arguments, at, file_arguments, file_key,
+    operator, version_key,
 };
 use crate::error::{EngineError, ErrorKind};
 use crate::node::OperatorNode;
@@ -62,7 +62,7 @@ impl CallPlanner {
                 let added = added_arguments(call).map_err(EngineError::into_datafusion)?;
                 scan(&added_key(&added), &added.table.table, context).map(Some)
             }
-            "read_csv" | "read_parquet" | "read_json" => {
+            reader if READERS.contains(&reader) => {
                 let file = file_arguments(call).map_err(EngineError::into_datafusion)?;
                 scan(&file_key(&file), &call.function, context).map(Some)
             }
@@ -96,7 +96,8 @@ impl CallPlanner {
         let known = causeway_all::operators()
             .map(|factory| factory.spec().name)
             .chain(system.iter().map(|function| function.name))
-            .chain(["as_of", "added", "read_csv", "read_parquet", "read_json"]);
+            .chain(["as_of", "added"])
+            .chain(READERS);
         let error = EngineError::new(ErrorKind::NotFound, format!("there is no relation function `{name}`"));
         match causeway_core::nearest(name, known) {
             Some(nearest) => error.with_hint(format!("did you mean `{nearest}`?")),

@@ -10,6 +10,7 @@ use causeway_model::{
     Column, Dataset, DatasetId, DatasetKind, DatasetPolicy, DatasetVersion, NewFile, Parameters, ReadableColumns,
     Rights, TableName, VersionId,
 };
+use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::TableReference;
 use datafusion::datasource::file_format::FileFormat as DfFileFormat;
@@ -29,6 +30,7 @@ use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::parse::parse_query;
 use crate::plan::on_big_stack;
+use crate::predict::model_file;
 use crate::running::Running;
 use crate::session::PlanningContext;
 use crate::types::column_of;
@@ -312,28 +314,31 @@ impl Lookup<'_> {
 
     async fn add_file(&self, call: &FileCall, resolved: &mut Resolved) -> Result<()> {
         let path = self.engine.readable(&call.path, self.base_dir)?;
-        if call.format == FileFormat::Parquet {
-            check_footer(&path, &call.path)?;
-        }
-        let format: Arc<dyn DfFileFormat> = match call.format {
+        let table: Arc<dyn TableProvider> = match call.format {
             FileFormat::Csv => {
-                Arc::new(CsvFormat::default().with_has_header(call.header).with_delimiter(call.delimiter))
+                let csv = CsvFormat::default().with_has_header(call.header).with_delimiter(call.delimiter);
+                self.listed(&path, Arc::new(csv)).await?
             }
-            FileFormat::Parquet => Arc::new(ParquetFormat::default()),
-            FileFormat::Json => Arc::new(JsonFormat::default()),
+            FileFormat::Parquet => {
+                check_footer(&path, &call.path)?;
+                self.listed(&path, Arc::new(ParquetFormat::default())).await?
+            }
+            FileFormat::Json => self.listed(&path, Arc::new(JsonFormat::default())).await?,
+            FileFormat::Onnx => model_file(&path, &call.path)?,
         };
-        let options = ListingOptions::new(format).with_file_extension("");
-        let url = ListingTableUrl::parse(path.to_string_lossy())?;
-        let config =
-            ListingTableConfig::new(url).with_listing_options(options).infer_schema(self.state.as_ref()).await?;
-        let table = ListingTable::try_new(config)?;
         let key = file_key(call);
-        let schema = datafusion::catalog::TableProvider::schema(&table);
-        let columns = schema.fields().iter().map(|field| column_of(field)).collect();
+        let columns = table.schema().fields().iter().map(|field| column_of(field)).collect();
         let shown = self.engine.file_name(&path);
         resolved.files.insert(key.to_string(), FilePin { path, shown, columns });
-        resolved.sources.insert(key, provider_as_source(Arc::new(table)));
+        resolved.sources.insert(key, provider_as_source(table));
         Ok(())
+    }
+
+    async fn listed(&self, path: &Path, format: Arc<dyn DfFileFormat>) -> Result<Arc<dyn TableProvider>> {
+        let options = ListingOptions::new(format).with_file_extension("");
+        let url = ListingTableUrl::parse(path.to_string_lossy())?;
+        let config = ListingTableConfig::new(url).with_listing_options(options);
+        Ok(Arc::new(ListingTable::try_new(config.infer_schema(self.state.as_ref()).await?)?))
     }
 }
 

@@ -11,6 +11,7 @@ use datafusion::common::config::ExecutionOptions;
 use datafusion::common::{DFSchema, Result, TableReference, plan_datafusion_err};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
+use datafusion::execution::FunctionRegistry as _;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner};
 use datafusion::logical_expr::simplify::SimplifyContext;
@@ -26,6 +27,7 @@ use crate::cooperative::CooperativeJoins;
 use crate::exec::OperatorQueryPlanner;
 use crate::membership::SpellOutMembership;
 use crate::parse::DEFAULT_SCHEMA;
+use crate::predict;
 use crate::resources::shared_runtime;
 
 /// Builds the session that every statement starts from.
@@ -36,7 +38,7 @@ pub(crate) fn base_session(config: &EngineConfig, spilled: &Arc<AtomicU64>) -> R
     fit(&mut options.execution, config.threads, config.memory_limit_bytes);
     options.sql_parser.collect_spans = true;
     options.sql_parser.parse_float_as_decimal = false;
-    let state = SessionStateBuilder::new()
+    let mut state = SessionStateBuilder::new()
         .with_default_features()
         .with_config(session)
         .with_runtime_env(runtime)
@@ -44,6 +46,9 @@ pub(crate) fn base_session(config: &EngineConfig, spilled: &Arc<AtomicU64>) -> R
         .with_query_planner(Arc::new(OperatorQueryPlanner))
         .with_analyzer_rule(Arc::new(SpellOutMembership))
         .build();
+    for function in predict::functions() {
+        state.register_udf(Arc::new(function))?;
+    }
     Ok(state)
 }
 

@@ -82,7 +82,7 @@ fn number(name: &str) -> Field {
     Field::new(name, DataType::Int64, true)
 }
 
-/// patients, visits, notes, clinic.sites, archive (as patients, numbers narrower) and the view elders.
+/// patients, visits, notes, clinic.sites, archive (as patients, numbers narrower), model and the view elders.
 async fn clinic() -> SessionContext {
     let context = SessionContext::new();
     let real = |name: &str| Field::new(name, DataType::Float64, true);
@@ -96,6 +96,8 @@ async fn clinic() -> SessionContext {
     let archive = vec![Field::new("id", DataType::Int32, true), Field::new("sex", DataType::Utf8View, true)];
     context.register_table("archive", table(archive)).unwrap();
     context.sql("CREATE SCHEMA clinic").await.unwrap();
+    context.register_table("model", table(vec![Field::new("onnx", DataType::Binary, true)])).unwrap();
+    crate::predict::functions().for_each(|function| context.register_udf(function));
     context.register_table("clinic.sites", table(vec![text("site"), number("beds")])).unwrap();
     context.sql("CREATE VIEW elders AS SELECT id, age AS years FROM patients WHERE age > 65").await.unwrap();
     context
