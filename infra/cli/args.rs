@@ -425,6 +425,15 @@ pub(crate) enum AuditCommand {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Certify what a version of a table was made from, with a document that needs no catalog
+    Certify {
+        /// schema.table for its newest version, or schema.table@VERSION
+        #[arg(value_name = "TABLE[@VERSION]")]
+        table: String,
+        /// Write the document to a file instead of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Sign where the log stands now and add it to the signed heads
     Export {
         /// Write all records to this file too, one a line
@@ -470,7 +479,7 @@ pub(crate) struct AuditDpOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct AuditVerifyOptions {
-    /// Check a proof, or the records that `audit export --records` wrote, without a catalog
+    /// Check a proof, a certificate, or the records that `audit export --records` wrote, without a catalog
     #[arg(long, value_name = "FILE")]
     pub(crate) offline: Option<PathBuf>,
     /// The signed heads to trust [default: audit.heads of the configuration]

@@ -1,5 +1,6 @@
 //! `causeway audit`: the audit log, checked, proved, looked at and signed.
 
+mod certify;
 mod dp;
 mod log;
 mod proof;
@@ -24,6 +25,7 @@ pub(crate) fn audit(app: &App, options: &AuditOptions) -> Result<Exit, Failure> 
     match &options.command {
         AuditCommand::Verify(options) => verify::verify(app, options),
         AuditCommand::Prove { record, output } => proof::prove(app, *record, output.as_deref()),
+        AuditCommand::Certify { table, output } => certify::certify(app, table, output.as_deref()),
         AuditCommand::Export { records } => proof::export(app, records.as_deref()),
         AuditCommand::Tail { count, follow } => tail::tail(app, *count, *follow),
         AuditCommand::RotateKey => rotate::rotate(app),

@@ -168,6 +168,11 @@ impl Record {
         self.steps.get(&id)
     }
 
+    /// Returns all steps, oldest first.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.values()
+    }
+
     /// Returns the operators that ran in a step.
     pub(crate) fn operators(&self, step: StepId) -> &[OperatorUse] {
         self.operators.get(&step).map_or(&[], Vec::as_slice)

@@ -7,6 +7,7 @@
 //!                                                                                    exported file
 //! stored records + exported heads + first public key ──Verifier──> Summary | first bad record
 //! leaf + path + signed head + key chain ──verify_proof──> this record is in the log
+//! origin + that of its record ──verify_certificate──> this is what the table was made from
 //! ```
 //!
 //! A record holds names, ids, versions and digests, never a value of a row. Its bytes, the tree, the
@@ -47,6 +48,7 @@
 
 mod append;
 mod canonical;
+mod certificate;
 mod digest;
 mod error;
 mod export;
@@ -64,6 +66,7 @@ mod time;
 mod verifier;
 
 pub use append::{Appended, append_event, log_start};
+pub use certificate::{Certificate, Making, Origin, SourceFile, is_certificate, verify_certificate};
 pub use digest::{Digest, KeyId, LogId, PublicKey, Signature};
 pub use error::{AuditError, Result};
 pub use export::{Export, append_head, append_rotation};

@@ -92,7 +92,7 @@ impl InclusionProof {
     }
 
     /// Cheap checks come first, so that the reason is the nearest one.
-    fn verify(&self, trusted: &PublicKey) -> Result<()> {
+    pub(crate) fn verify(&self, trusted: &PublicKey) -> Result<()> {
         if self.format != FORMAT || self.kind != KIND {
             return refuse("it is not a document of a known form");
         }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use causeway_audit::{KeyChain, SignedHead};
+use causeway_audit::{InclusionProof, KeyChain, SignedHead};
 use causeway_model::Catalog;
 use causeway_model::audit::read_records;
 use causeway_runtime::Project;
@@ -19,15 +19,7 @@ use crate::terminal::{Tone, print};
 /// Writes a document that proves a record.
 pub(super) fn prove(app: &App, record: u64, output: Option<&Path>) -> Result<Exit, Failure> {
     let (project, catalog) = open(app)?;
-    let export = exported(&project.audit_heads())?;
-    let first = first_key(None, Some(&project.audit_first_key()))?;
-    let (head, rotations) = match export.heads.iter().rev().find(|head| head.size() > record) {
-        Some(head) => (head.clone(), export.rotations.clone()),
-        None => (sign_now(app, &project, catalog.as_ref())?, export.rotations),
-    };
-    let keys = KeyChain::new(first, leading_to(&head, &rotations));
-    let proof = app.wait(async { Ok(causeway_model::audit::prove(catalog.as_ref(), record, head, keys).await?) })?;
-    let document = proof.to_json()? + "\n";
+    let document = of_record(app, &project, catalog.as_ref(), record)?.to_json()? + "\n";
     match output {
         Some(path) => {
             std::fs::write(path, document).with_context(|| format!("{} cannot be written", path.display()))?;
@@ -35,6 +27,23 @@ pub(super) fn prove(app: &App, record: u64, output: Option<&Path>) -> Result<Exi
         None => print(&document)?,
     }
     Ok(Exit::Ok)
+}
+
+/// Proves a record by the newest head that holds it, or by one that is signed now.
+pub(super) fn of_record(
+    app: &App,
+    project: &Project,
+    catalog: &dyn Catalog,
+    record: u64,
+) -> Result<InclusionProof, Failure> {
+    let export = exported(&project.audit_heads())?;
+    let first = first_key(None, Some(&project.audit_first_key()))?;
+    let (head, rotations) = match export.heads.iter().rev().find(|head| head.size() > record) {
+        Some(head) => (head.clone(), export.rotations.clone()),
+        None => (sign_now(app, project, catalog)?, export.rotations),
+    };
+    let keys = KeyChain::new(first, leading_to(&head, &rotations));
+    app.wait(async { Ok(causeway_model::audit::prove(catalog, record, head, keys).await?) })
 }
 
 /// Returns the rotations up to the key of a head.

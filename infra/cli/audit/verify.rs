@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use causeway_audit::{Export, PublicKey, Record, StoredRecord, Summary, Verifier, leaf_hash, verify_proof};
+use causeway_audit::{
+    Export, PublicKey, Record, StoredRecord, Summary, Verifier, is_certificate, leaf_hash, verify_certificate,
+    verify_proof,
+};
 use serde_json::json;
 
 use super::log::{exported, first_key, warn};
@@ -86,6 +89,9 @@ fn offline(app: &App, file: &Path, options: &AuditVerifyOptions) -> Result<Exit,
     let content = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let first_line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
     if Record::decode(first_line).is_err() {
+        if is_certificate(&content) {
+            return certificate(app, &content, &key);
+        }
         return proof(app, &content, &key);
     }
     let export = match (&options.heads, beside) {
@@ -113,6 +119,35 @@ fn proof(app: &App, document: &[u8], key: &PublicKey) -> Result<Exit, Failure> {
         head.time(),
         record.encode()?
     );
+    print(&text)?;
+    Ok(Exit::Ok)
+}
+
+fn certificate(app: &App, document: &[u8], key: &PublicKey) -> Result<Exit, Failure> {
+    let certificate = verify_certificate(document, key)?;
+    let (origin, record) = (certificate.origin(), certificate.proof().record());
+    if app.terminal.json {
+        let found = json!({"holds": true, "origin": origin, "record": record});
+        print(&format!("{found}\n"))?;
+        return Ok(Exit::Ok);
+    }
+    let good = app.terminal.paint_output(Tone::Good, "the certificate holds");
+    let rows = origin.n_rows.map_or_else(String::new, |n_rows| format!(" ({n_rows} rows)"));
+    let mut text = format!(
+        "{good}: {}@{}{rows}, certified at {} by {}, record {} of the log\n",
+        origin.table,
+        origin.version,
+        record.time(),
+        record.actor(),
+        record.sequence()
+    );
+    for file in &origin.files {
+        text += &format!("file  {}  sha256 {}\n", file.name, file.sha256);
+    }
+    for step in &origin.steps {
+        let operators = step.operators.iter().map(|operator| format!("  {operator}")).collect::<String>();
+        text += &format!("step  {}  {} -> {}{operators}\n", step.kind, step.inputs.join(", "), step.outputs.join(", "));
+    }
     print(&text)?;
     Ok(Exit::Ok)
 }

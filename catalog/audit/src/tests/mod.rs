@@ -1,5 +1,6 @@
 //! Proves the crate on logs that are made here and then spoiled.
 
+mod certificates;
 mod golden;
 mod heads;
 mod keys;
