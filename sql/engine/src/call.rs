@@ -171,8 +171,9 @@ pub(crate) fn operator(name: &str) -> Option<&'static dyn OperatorFactory> {
 }
 
 /// Prepares a query for planning: puts the values of parameters into it, turns bare tables in calls of
-/// operators into `(SELECT * FROM …)` and names of models into queries of them, refuses clauses that would be ignored, and lists what the query
-/// reads. Without values it is only looked at: what depends on one is left open.
+/// operators into `(SELECT * FROM …)` and names of models into queries of them, refuses clauses that would
+/// be ignored, and lists what the query reads. Without values it is only looked at: what depends on one is
+/// left open.
 pub(crate) fn prepare(query: &mut Box<Query>, parameters: Option<&Parameters>) -> Result<References> {
     if let Some(parameters) = parameters {
         bind(query, parameters)?;

@@ -36,8 +36,11 @@ const NAMES: [&str; 2] = ["predict", "predict_vector"];
 /// The column of a model's table that holds it.
 const COLUMN: &str = "onnx";
 
-/// How many models are kept ready.
-const N_READY: usize = 4;
+/// How many models are kept ready at most.
+const N_READY: usize = 16;
+
+/// How large their files may be together; one is kept whatever its size.
+const READY_BYTES: usize = 32 << 20;
 
 /// Returns the functions.
 pub(crate) fn functions() -> impl Iterator<Item = ScalarUDF> {
@@ -121,10 +124,11 @@ impl Predict {
             return Ok(Arc::clone(model));
         }
         let model = Arc::new(Model::load(bytes)?);
-        if ready.len() == N_READY {
+        ready.push((bytes.to_vec(), Arc::clone(&model)));
+        let n_bytes = |ready: &[(Vec<u8>, _)]| ready.iter().map(|(bytes, _)| bytes.len()).sum::<usize>();
+        while ready.len() > N_READY || (ready.len() > 1 && n_bytes(&ready) > READY_BYTES) {
             ready.remove(0);
         }
-        ready.push((bytes.to_vec(), Arc::clone(&model)));
         Ok(model)
     }
 
