@@ -120,13 +120,16 @@ impl Record {
             return Ok(());
         }
         for output in &step.outputs {
-            let Some((dataset, _)) = self.version(*output).map(|(dataset, version)| (dataset.clone(), version)) else {
+            let Some((dataset, made)) = self.version(*output).map(|(dataset, made)| (dataset.clone(), made.version))
+            else {
                 continue;
             };
             let name = dataset.name.to_string();
             let edges = catalog.lineage(*output, None, Direction::Upstream, Some(1)).await?;
-            let own = edges.iter().find(|edge| edge.source_dataset.as_deref() == Some(name.as_str()));
-            let Some(number) = own.and_then(|edge| edge.source_version) else { continue };
+            let own = edges.iter().filter(|edge| edge.source_dataset.as_deref() == Some(name.as_str()));
+            // It may read older versions too; the rows it keeps are those of the newest before it.
+            let kept = own.filter_map(|edge| edge.source_version).filter(|version| *version < made).max();
+            let Some(number) = kept else { continue };
             if let Some(version) = catalog.version(dataset.id, number).await? {
                 self.kept.entry(step.id).or_default().push(version.id);
                 self.versions.insert(version.id, version);

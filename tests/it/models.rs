@@ -110,7 +110,9 @@ fn who_may_not_read_a_model_may_not_ask_it() {
 #[test]
 fn an_origin_is_certified_for_those_who_have_no_lake() {
     let lake = lake();
+    // The second reads an older version than it adds to.
     lake.ok(&["sql", "-c", "INSERT INTO c.risks SELECT 'X-1', 0.5"]);
+    lake.ok(&["sql", "-c", "INSERT INTO c.risks SELECT 'X-2', risk FROM as_of('c.risks', version => 0) LIMIT 1"]);
     let elsewhere = tempfile::tempdir().unwrap();
     let file = elsewhere.path().join("origin.json");
     lake.ok(&["audit", "certify", "c.risks", "-o", file.to_str().unwrap()]);
@@ -122,14 +124,14 @@ fn an_origin_is_certified_for_those_who_have_no_lake() {
     };
     let found: Value = serde_json::from_slice(&check(&["--json"]).stdout).unwrap();
     let origin = &found["origin"];
-    assert_eq!((origin["table"].as_str(), origin["version"].as_i64()), (Some("c.risks"), Some(1)));
-    assert_eq!((origin["files"].as_array().unwrap().len(), origin["steps"].as_array().unwrap().len()), (2, 4));
+    assert_eq!((origin["table"].as_str(), origin["version"].as_i64()), (Some("c.risks"), Some(2)));
+    assert_eq!((origin["files"].as_array().unwrap().len(), origin["steps"].as_array().unwrap().len()), (2, 5));
     let text = String::from_utf8(check(&[]).stdout).unwrap();
-    assert!(text.contains("the certificate holds: c.risks@1 (687 rows)") && text.contains("c.recurrence@0"), "{text}");
+    assert!(text.contains("the certificate holds: c.risks@2 (688 rows)") && text.contains("c.recurrence@0"), "{text}");
     // Not a value of a row, and not a word of a statement.
     let document = fs::read_to_string(&file).unwrap();
     assert!(!document.contains("X-1") && !document.contains("SELECT"), "{document}");
-    fs::write(&file, document.replacen("\"n_rows\":687", "\"n_rows\":686", 1)).unwrap();
+    fs::write(&file, document.replacen("\"n_rows\":688", "\"n_rows\":686", 1)).unwrap();
     let refused = check(&[]);
     assert!(code(&refused) == 1 && said(&refused).contains("CW0710"), "{}", said(&refused));
 }

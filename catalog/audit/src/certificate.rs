@@ -51,6 +51,8 @@ pub struct Making {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
+    /// The digest of all that its result depends on: statement, inputs, parameters, rights that narrow what is read.
+    pub fingerprint: String,
     /// What it read, each as `schema.table@version`, a file by its name.
     pub inputs: Vec<String>,
     /// What the statement does.
@@ -163,5 +165,9 @@ pub fn verify_certificate(document: &[u8], trusted: &PublicKey) -> Result<Certif
 
 /// Returns true if a document says that it is a certificate, whether or not it holds.
 pub fn is_certificate(document: &[u8]) -> bool {
-    document.windows(KIND.len()).any(|part| part == KIND.as_bytes())
+    #[derive(Deserialize)]
+    struct Kind {
+        kind: String,
+    }
+    serde_json::from_slice::<Kind>(document).is_ok_and(|document| document.kind == KIND)
 }

@@ -89,6 +89,7 @@ fn making(record: &Record, step: &Step) -> Result<Making, Failure> {
         actor: run.actor.clone(),
         binary: run.engine_version.clone(),
         ended: step.finished_at.clone(),
+        fingerprint: step.fingerprint.clone(),
         inputs: step.inputs.iter().chain(record.kept(step)).map(|id| record.name(*id)).collect(),
         kind: step.kind.clone(),
         operators: operators.collect(),

@@ -142,11 +142,12 @@ fn certificate(app: &App, document: &[u8], key: &PublicKey) -> Result<Exit, Fail
         record.sequence()
     );
     for file in &origin.files {
-        text += &format!("file  {}  sha256 {}\n", file.name, file.sha256);
+        text += &format!("file  {}  sha256 {}\n", file.name.escape_debug(), file.sha256);
     }
     for step in &origin.steps {
         let operators = step.operators.iter().map(|operator| format!("  {operator}")).collect::<String>();
-        text += &format!("step  {}  {} -> {}{operators}\n", step.kind, step.inputs.join(", "), step.outputs.join(", "));
+        let (inputs, outputs) = (step.inputs.join(", "), step.outputs.join(", "));
+        text += &format!("step  {}  {} -> {}{operators}\n", step.kind, inputs.escape_debug(), outputs.escape_debug());
     }
     print(&text)?;
     Ok(Exit::Ok)

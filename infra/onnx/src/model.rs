@@ -10,8 +10,8 @@ use crate::outline::{Outline, outline};
 /// The largest model that is taken, in bytes.
 pub const MAX_BYTES: usize = 64 << 20;
 
-/// How many numbers of one value are in memory at once.
-const NUMBERS_AT_ONCE: usize = 1 << 22;
+/// How many numbers are in memory at once, unless two rows need more.
+const NUMBERS_AT_ONCE: usize = 1 << 24;
 
 /// The most rows that are run at once.
 const ROWS_AT_ONCE: usize = 1024;
@@ -35,9 +35,12 @@ impl Model {
             return Err(OnnxError::TooLarge { n_bytes: bytes.len(), allowed: MAX_BYTES });
         }
         guarded("read", || {
-            let Outline { network, n_features, n_outputs, width } = outline(bytes)?;
-            let network = ModelOptions::with_ops(operators()).load(network).map_err(|_| OnnxError::Failed("read"))?;
-            let rows_at_once = (NUMBERS_AT_ONCE / width).clamp(1, ROWS_AT_ONCE);
+            let Outline { network, n_features, n_outputs, n_numbers } = outline(bytes)?;
+            let mut options = ModelOptions::with_ops(operators());
+            // Its rewriting computes with whole numbers where reals happen to be whole.
+            options.enable_optimization(false);
+            let network = options.load(network).map_err(|_| OnnxError::Failed("read"))?;
+            let rows_at_once = (NUMBERS_AT_ONCE / n_numbers).clamp(1, ROWS_AT_ONCE);
             Ok(Self { network, n_features, n_outputs, rows_at_once })
         })
     }
@@ -55,7 +58,8 @@ impl Model {
     }
 
     /// Runs the model over columns of the same length. Returns [`Self::n_outputs`] numbers for each row, row by row.
-    /// At most 1024 rows are in the network at once, fewer if its widest layer is above 4096.
+    /// At most 1024 rows are in the network at once, and fewer if all layers together would hold more than 2^24 numbers
+    /// (64 MiB) for them.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! What a network computes, read off its graph before anything runs: which nodes the answer needs, and the shape of
-//! every value between.
+//! What a network computes, read off its graph before anything runs: which nodes the answer needs, the shape of every
+//! value between, and how much there is to do for a row. The file may come from anybody.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,13 +9,22 @@ use crate::error::{OnnxError, Result};
 use crate::proto::{
     AttributeProto, Dimension, FLOAT, GraphProto, INT64, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 };
+use crate::wire;
 
 /// The most numbers a value may hold for a row, and the most that a constant may be computed to.
 const MAX_WIDTH: usize = 1 << 16;
 
-/// The most multiplications for a row, and numbers made for it: a batch of rows takes seconds then. Nodes may share
-/// their weights, so the size of the file is no bound.
-const MAX_WORK: usize = 1 << 25;
+/// The most multiplications for a row. Nodes may share their weights, so the size of the file is no bound.
+const MAX_WORK: usize = 1 << 24;
+
+/// What one number of a node that is no matrix product counts as, for each of its inputs: a power is that slow.
+const WORK_OF_A_NUMBER: usize = 64;
+
+/// The most numbers of an answer.
+const MAX_OUTPUTS: usize = 1024;
+
+/// The most dimensions of a value.
+const MAX_RANK: usize = 8;
 
 /// The most nodes of a network.
 const MAX_NODES: usize = 4096;
@@ -75,24 +84,25 @@ pub(crate) struct Outline {
     pub(crate) n_features: usize,
     /// How many numbers a row has at the end.
     pub(crate) n_outputs: usize,
-    /// The most numbers a row has anywhere.
-    pub(crate) width: usize,
+    /// How many numbers are made for a row, all layers together.
+    pub(crate) n_numbers: usize,
 }
 
 /// Reads a network and checks all of it.
 pub(crate) fn outline(bytes: &[u8]) -> Result<Outline> {
+    wire::check(bytes)?;
     let mut model = ModelProto::decode(bytes).map_err(|_| OnnxError::NotOnnx("its bytes cannot be decoded"))?;
     let graph = model.graph.as_mut().ok_or(OnnxError::NotOnnx("it holds no graph"))?;
     keep_the_answer(graph)?;
     let n_features = open_input(graph)?;
     let mut shapes = Shapes::of_constants(graph)?;
     shapes.add(&name_of(graph.input.first()), vec![Dim::Rows, Dim::Of(n_features)])?;
-    let (mut width, mut work) = (n_features, 0);
+    let (mut n_numbers, mut work) = (n_features, 0);
     for node in &graph.node {
         let shape = shapes.after(node)?;
         let made = within_limits(node, &shape)?;
-        work += made * shapes.multiplied(node);
-        width = width.max(made);
+        work += made * shapes.work_of_a_number(node);
+        n_numbers += made;
         shapes.add(node.output.first().map_or("", String::as_str), shape)?;
     }
     if work > MAX_WORK {
@@ -104,7 +114,11 @@ pub(crate) fn outline(bytes: &[u8]) -> Result<Outline> {
         [Dim::Rows, Dim::Of(n)] => *n,
         _ => return Err(OnnxError::unsupported("does not answer with one row of numbers per row", PLAIN)),
     };
-    Ok(Outline { network: model.encode_to_vec(), n_features, n_outputs, width })
+    if n_outputs > MAX_OUTPUTS {
+        let what = format!("answers with {n_outputs} numbers for a row, more than {MAX_OUTPUTS}");
+        return Err(OnnxError::unsupported(what, "make it smaller"));
+    }
+    Ok(Outline { network: model.encode_to_vec(), n_features, n_outputs, n_numbers })
 }
 
 fn name_of(value: Option<&ValueInfoProto>) -> String {
@@ -236,10 +250,11 @@ impl<'a> Shapes<'a> {
         self.shapes.get(name).ok_or(OnnxError::NotOnnx("a node reads what no node before it makes"))
     }
 
-    /// Returns how many products each number that a node makes is a sum of.
-    fn multiplied(&self, node: &NodeProto) -> usize {
+    /// Returns how many products each number that a node makes is a sum of, or counts as.
+    fn work_of_a_number(&self, node: &NodeProto) -> usize {
         let first = node.input.first().filter(|_| matches!(node.op_type.as_str(), "MatMul" | "Gemm"));
-        first.and_then(|input| width_of(self.shapes.get(input)?)).unwrap_or(1)
+        let products = first.and_then(|input| width_of(self.shapes.get(input)?));
+        products.unwrap_or(WORK_OF_A_NUMBER * node.input.len())
     }
 
     /// Returns the shape of what a node makes.
@@ -263,6 +278,14 @@ impl<'a> Shapes<'a> {
             ("Reshape", [value, _]) => self.reshaped(node, value).map(Ok),
             ("Squeeze", [value, ..]) => self.squeezed(node, value).map(Ok),
             ("Softmax" | "LogSoftmax", [value]) if !is_last_axis(node, value, Some(-1)) => None,
+            ("Clip", [_, bounds @ ..]) if bounds.iter().any(|bound| width_of(bound) != Some(1)) => None,
+            ("BatchNormalization", [value, constants @ ..])
+                if constants
+                    .iter()
+                    .any(|constant| constant.len() != 1 || value.as_slice() != [Dim::Rows, constant[0]]) =>
+            {
+                None
+            }
             ("Cast", [_]) if integer(node, "to") != Some(i64::from(FLOAT)) => None,
             (op, [value, constants @ ..]) if ELEMENTWISE.contains(&op) => {
                 constants.iter().all(|constant| !has_rows(constant)).then(|| Ok((*value).clone()))
@@ -301,7 +324,8 @@ fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> 
 }
 
 fn integer(node: &NodeProto, name: &str) -> Option<i64> {
-    attribute(node, name).and_then(|attribute| attribute.i)
+    // A number that is not written is 0.
+    attribute(node, name).map(|attribute| attribute.i.unwrap_or(0))
 }
 
 fn has_rows(shape: &[Dim]) -> bool {
@@ -309,7 +333,7 @@ fn has_rows(shape: &[Dim]) -> bool {
 }
 
 fn is_last_axis(node: &NodeProto, shape: &[Dim], default: Option<i64>) -> bool {
-    let axis = integer(node, "axis").or(default);
+    let axis = integer(node, "axis").or(default).filter(|_| matches!(shape.last(), Some(Dim::Of(_))));
     axis == Some(-1) || axis.and_then(|axis| usize::try_from(axis).ok()).is_some_and(|axis| axis + 1 == shape.len())
 }
 
@@ -365,6 +389,10 @@ fn together(values: &[&Shape]) -> Option<Shape> {
 fn constant_shape(constant: &TensorProto) -> Result<Shape> {
     if constant.data_location != 0 {
         return Err(OnnxError::unsupported("keeps its weights in another file", "export it as one file"));
+    }
+    if constant.dims.len() > MAX_RANK || constant.dims.contains(&0) {
+        let what = format!("has a constant of more than {MAX_RANK} dimensions, or one that is empty");
+        return Err(OnnxError::unsupported(what, PLAIN));
     }
     let dims = constant.dims.iter().map(|dim| usize::try_from(*dim).ok()).collect::<Option<Vec<_>>>();
     let expected = dims.as_ref().and_then(|dims| dims.iter().try_fold(1_usize, |n, dim| n.checked_mul(*dim)));

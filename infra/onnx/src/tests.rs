@@ -173,6 +173,87 @@ fn constants_cannot_grow() {
     assert!(grown.contains("more than 65536 numbers in `Mul`"), "{grown}");
 }
 
+#[test]
+fn constants_are_reals() {
+    // 1 / 4 in the place of the scale, and 65536 * 65536 beside it.
+    for (op, left, right, scale) in [("Div", 1.0, 4.0, 0.25), ("Mul", 65536.0, 65536.0, 65536.0 * 65536.0_f32)] {
+        let with = |change: &dyn Fn(&mut crate::proto::GraphProto)| {
+            let mut model = ModelProto::decode(&bytes("recurrence.onnx")[..]).unwrap();
+            change(model.graph.as_mut().unwrap());
+            Model::load(&model.encode_to_vec()).unwrap()
+        };
+        let constant = |name: &str, value: f32| TensorProto {
+            name: name.to_owned(),
+            data_type: FLOAT,
+            float_data: vec![value],
+            ..Default::default()
+        };
+        let computed = with(&|graph| {
+            graph.initializer.extend([constant("left", left), constant("right", right)]);
+            let inputs = vec!["left".to_owned(), "right".to_owned()];
+            let node =
+                NodeProto { op_type: op.to_owned(), input: inputs, output: vec!["s".to_owned()], ..Default::default() };
+            graph.node[1].input[1] = "s".to_owned();
+            graph.node.insert(0, node);
+        });
+        let given = with(&|graph| {
+            graph.initializer.push(constant("s", scale));
+            graph.node[1].input[1] = "s".to_owned();
+        });
+        let rows = expected("recurrence.onnx").0;
+        assert_eq!(predict(&computed, &rows), predict(&given, &rows), "{op}");
+    }
+}
+
+#[test]
+fn a_softmax_stays_within_its_row() {
+    let softmax = |change: &dyn Fn(&mut NodeProto)| {
+        refusal("zoo.onnx", |model| {
+            let nodes = &mut model.graph.as_mut().unwrap().node;
+            let mut softmax = nodes.iter().find(|node| node.op_type == "Softmax").unwrap().clone();
+            (softmax.input, softmax.output) = (vec!["squeezed".to_owned()], vec!["soft".to_owned()]);
+            change(&mut softmax);
+            let last = nodes.len() - 1;
+            nodes[last].input[0] = "soft".to_owned();
+            nodes.insert(last, softmax);
+        })
+    };
+    let axis = |i| AttributeProto { name: "axis".to_owned(), i, ..Default::default() };
+    assert!(softmax(&|_| {}).contains("`Softmax`"));
+    assert!(softmax(&|node| node.attribute = vec![axis(Some(-1))]).contains("`Softmax`"));
+    assert!(
+        softmax(&|node| (node.input, node.attribute) = (vec!["flat".to_owned()], vec![axis(None)]))
+            .contains("`Softmax`")
+    );
+}
+
+#[test]
+fn many_small_parts_are_refused_before_they_are_decoded() {
+    let parts = refusal("recurrence.onnx", |model| {
+        let node = &mut model.graph.as_mut().unwrap().node[0];
+        node.attribute = vec![AttributeProto::default(); 200_000];
+    });
+    assert!(parts.contains("parts"), "{parts}");
+    let ranks = refusal("recurrence.onnx", |model| model.graph.as_mut().unwrap().initializer[0].dims = vec![1; 9]);
+    assert!(ranks.contains("8 dimensions"), "{ranks}");
+    let mut list = b"\x3a\x88\x40\x2a\x85\x40\x0a\x82\x40".to_vec();
+    list.extend(vec![1; 8194]);
+    let list = Model::load(&list).unwrap_err().to_string();
+    assert!(list.contains("a list of more than 4096 bytes"), "{list}");
+}
+
+#[test]
+fn constants_of_clip_and_normalization_fit() {
+    for (op, constant) in [("Clip", "low"), ("BatchNormalization", "bn_mean")] {
+        let misfit = refusal("zoo.onnx", |model| {
+            let constants = &mut model.graph.as_mut().unwrap().initializer;
+            let constant = constants.iter_mut().find(|found| found.name == constant).unwrap();
+            (constant.dims, constant.float_data, constant.raw_data) = (vec![2, 2], vec![1.0; 4], None);
+        });
+        assert!(misfit.contains(op), "{misfit}");
+    }
+}
+
 /// The same weights may be used again and again.
 #[test]
 fn a_small_file_cannot_ask_for_much_work() {
@@ -211,8 +292,8 @@ fn a_small_file_cannot_ask_for_much_work() {
         graph.node[place + n_layers].input = vec![last];
         Model::load(&model.encode_to_vec()).map(|model| model.n_outputs())
     };
-    assert_eq!(work(33), Ok(1));
-    assert!(work(34).unwrap_err().to_string().contains("multiplications for a row"));
+    assert_eq!(work(16), Ok(1));
+    assert!(work(17).unwrap_err().to_string().contains("multiplications for a row"));
 }
 
 #[test]

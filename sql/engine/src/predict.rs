@@ -119,11 +119,13 @@ impl Predict {
 
     /// Returns a model that is read once for many batches.
     fn model(&self, bytes: &[u8]) -> crate::error::Result<Arc<Model>> {
-        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, model)) = ready.iter().find(|(known, _)| known == bytes) {
+        let ready = || self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, model)) = ready().iter().find(|(known, _)| known == bytes) {
             return Ok(Arc::clone(model));
         }
+        // Others go on meanwhile.
         let model = Arc::new(Model::load(bytes)?);
+        let mut ready = ready();
         ready.push((bytes.to_vec(), Arc::clone(&model)));
         let n_bytes = |ready: &[(Vec<u8>, _)]| ready.iter().map(|(bytes, _)| bytes.len()).sum::<usize>();
         while ready.len() > N_READY || (ready.len() > 1 && n_bytes(&ready) > READY_BYTES) {

@@ -14,6 +14,7 @@ fn origin() -> Origin {
             actor: "ana".to_owned(),
             binary: "0.1.0".to_owned(),
             ended: Some("2026-11-24T09:00:00Z".to_owned()),
+            fingerprint: "f00d".to_owned(),
             inputs: vec!["gbsg2.csv".to_owned()],
             kind: "create_table_as".to_owned(),
             operators: vec!["kaplan_meier 1".to_owned()],
