@@ -1,7 +1,7 @@
 //! Jobs and workers, as separate processes over one catalog.
 
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use causeway_cluster::Cluster;
 use rand::{Rng, SeedableRng};
@@ -249,8 +249,14 @@ fn killed_again_and_again(lake: &Product) {
     let seed = std::env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_124);
     let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
     let mut n_kills = 0;
-    while open_jobs(lake) > 0 {
-        std::thread::sleep(Duration::from_millis(rng.random_range(100..500)));
+    loop {
+        let asked = Instant::now();
+        if open_jobs(lake) == 0 {
+            break;
+        }
+        // A worker lives for as long as a command takes, to five times that: on a busy machine nobody would get to work.
+        let pace = asked.elapsed().max(Duration::from_millis(100));
+        std::thread::sleep(pace.mul_f64(rng.random_range(1.0..5.0)));
         let victim = &mut workers[n_kills % 2];
         victim.signal("KILL");
         victim.wait();
