@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::canonical;
 use crate::digest::{Digest, PublicKey};
 use crate::error::{AuditError, Result};
-use crate::proof::InclusionProof;
+use crate::proof::{self, InclusionProof};
 use crate::record::{Action, Event, Object, ObjectKind, Outcome};
 
 /// What the document says it is.
@@ -155,9 +155,7 @@ impl Certificate {
 /// # Errors
 /// [`AuditError::Proof`] with the reason.
 pub fn verify_certificate(document: &[u8], trusted: &PublicKey) -> Result<Certificate> {
-    let text = document.strip_suffix(b"\n").unwrap_or(document);
-    let certificate: Certificate =
-        canonical::decode(text).map_err(|malformed| AuditError::Proof(format!("the document is {malformed}")))?;
+    let certificate: Certificate = proof::read(document)?;
     certificate.check()?;
     certificate.proof.verify(trusted)?;
     Ok(certificate)

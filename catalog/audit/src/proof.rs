@@ -1,5 +1,6 @@
 //! A document that proves offline that a record is in the log.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::canonical;
@@ -127,11 +128,15 @@ impl InclusionProof {
 /// # Errors
 /// [`AuditError::Proof`] with the reason.
 pub fn verify_proof(document: &[u8], trusted: &PublicKey) -> Result<InclusionProof> {
-    let text = document.strip_suffix(b"\n").unwrap_or(document);
-    let proof: InclusionProof =
-        canonical::decode(text).map_err(|malformed| AuditError::Proof(format!("the document is {malformed}")))?;
+    let proof: InclusionProof = read(document)?;
     proof.verify(trusted)?;
     Ok(proof)
+}
+
+/// Reads a document that one newline may follow.
+pub(crate) fn read<T: Serialize + DeserializeOwned>(document: &[u8]) -> Result<T> {
+    let text = document.strip_suffix(b"\n").unwrap_or(document);
+    canonical::decode(text).map_err(|malformed| AuditError::Proof(format!("the document is {malformed}")))
 }
 
 fn refuse(reason: &str) -> Result<()> {

@@ -3,18 +3,16 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::Context as _;
 use causeway_audit::{Certificate, Digest, Making, Origin, SourceFile};
 use causeway_model::{Catalog, DatasetKind, DatasetVersion, Direction, Step, VersionId};
 
 use super::log::{exported, first_key};
-use super::{open, proof};
+use super::{open, proof, verify};
 use crate::app::App;
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::record::Record;
 use crate::runs::{Named, find};
-use crate::terminal::print;
 
 /// Checks the whole log, records the certificate and writes it.
 pub(super) fn certify(app: &App, table: &str, output: Option<&Path>) -> Result<Exit, Failure> {
@@ -26,7 +24,7 @@ pub(super) fn certify(app: &App, table: &str, output: Option<&Path>) -> Result<E
     };
     let first = first_key(None, Some(&project.audit_first_key()))?;
     let heads = exported(&project.audit_heads())?;
-    app.wait(async { Ok(causeway_model::audit::verify(catalog, first, heads, &mut |_, _| {}).await?) })?;
+    verify::check(app, catalog, first, heads)?;
     let record = app.wait(all_of(catalog, &version))?;
     let origin = origin(&record, &version)?;
     let event = origin.event(app.user.as_deref().unwrap_or("admin"))?;
@@ -37,12 +35,9 @@ pub(super) fn certify(app: &App, table: &str, output: Option<&Path>) -> Result<E
     })?;
     let proof = proof::of_record(app, &project, catalog, number)?;
     let document = Certificate::new(origin, proof)?.to_json()? + "\n";
-    match output {
-        Some(path) => {
-            std::fs::write(path, document).with_context(|| format!("{} cannot be written", path.display()))?;
-            app.terminal.note(&format!("record {number} of the log stands for {}", path.display()));
-        }
-        None => print(&document)?,
+    proof::give(&document, output)?;
+    if let Some(path) = output {
+        app.terminal.note(&format!("record {number} of the log stands for {}", path.display()));
     }
     Ok(Exit::Ok)
 }

@@ -20,13 +20,19 @@ use crate::terminal::{Tone, print};
 pub(super) fn prove(app: &App, record: u64, output: Option<&Path>) -> Result<Exit, Failure> {
     let (project, catalog) = open(app)?;
     let document = of_record(app, &project, catalog.as_ref(), record)?.to_json()? + "\n";
+    give(&document, output)?;
+    Ok(Exit::Ok)
+}
+
+/// Writes a document to a file, or to standard output.
+pub(super) fn give(document: &str, output: Option<&Path>) -> Result<(), Failure> {
     match output {
         Some(path) => {
             std::fs::write(path, document).with_context(|| format!("{} cannot be written", path.display()))?;
         }
-        None => print(&document)?,
+        None => print(document)?,
     }
-    Ok(Exit::Ok)
+    Ok(())
 }
 
 /// Proves a record by the newest head that holds it, or by one that is signed now.

@@ -7,6 +7,7 @@ use causeway_audit::{
     Export, PublicKey, Record, StoredRecord, Summary, Verifier, is_certificate, leaf_hash, verify_certificate,
     verify_proof,
 };
+use causeway_model::Catalog;
 use serde_json::json;
 
 use super::log::{exported, first_key, warn};
@@ -33,15 +34,25 @@ fn whole(app: &App, options: &AuditVerifyOptions) -> Result<Exit, Failure> {
         None => exported(&project.audit_heads())?,
     };
     note_export(app, &export);
+    report(app, &check(app, catalog.as_ref(), first_key, export)?)
+}
+
+/// Checks the log of the catalog and shows how far it is.
+pub(super) fn check(
+    app: &App,
+    catalog: &dyn Catalog,
+    first_key: PublicKey,
+    export: Export,
+) -> Result<Summary, Failure> {
     let bar = app.bars.add(indicatif::ProgressBar::new(0));
     let mut progress = |done, all| {
         bar.set_length(all);
         bar.set_position(done);
     };
-    let checked = app
-        .wait(async { Ok(causeway_model::audit::verify(catalog.as_ref(), first_key, export, &mut progress).await?) });
+    let checked =
+        app.wait(async { Ok(causeway_model::audit::verify(catalog, first_key, export, &mut progress).await?) });
     bar.finish_and_clear();
-    report(app, &checked?)
+    checked
 }
 
 fn note_export(app: &App, export: &Export) {

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rten::{ModelOptions, OpRegistry};
+use rten::ModelOptions;
 
 use crate::error::{OnnxError, Result};
 use crate::outline::{Outline, outline};
@@ -36,7 +36,8 @@ impl Model {
         }
         guarded("read", || {
             let Outline { network, n_features, n_outputs, n_numbers } = outline(bytes)?;
-            let mut options = ModelOptions::with_ops(operators());
+            // Which operators there are is said by the outline.
+            let mut options = ModelOptions::with_all_ops();
             // Its rewriting computes with whole numbers where reals happen to be whole.
             options.enable_optimization(false);
             let network = options.load(network).map_err(|_| OnnxError::Failed("read"))?;
@@ -103,54 +104,4 @@ impl std::fmt::Debug for Model {
 /// A panic of the runtime is a failure like another.
 fn guarded<T>(doing: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(OnnxError::Failed(doing)))
-}
-
-/// The operators that the outline lets through.
-fn operators() -> OpRegistry {
-    use rten::op_types::*;
-    OpRegistry::with_ops(&[
-        &Abs,
-        &Add,
-        &BatchNormalization,
-        &Cast,
-        &Ceil,
-        &Clip,
-        &Concat,
-        &Div,
-        &Elu,
-        &Erf,
-        &Exp,
-        &Flatten,
-        &Floor,
-        &Gelu,
-        &Gemm,
-        &HardSigmoid,
-        &HardSwish,
-        &Identity,
-        &LeakyRelu,
-        &Log,
-        &LogSoftmax,
-        &MatMul,
-        &Max,
-        &Mean,
-        &Min,
-        &Mul,
-        &Neg,
-        &PRelu,
-        &Pow,
-        &Reciprocal,
-        &Relu,
-        &Reshape,
-        &Round,
-        &Sigmoid,
-        &Sign,
-        &Softmax,
-        &Softplus,
-        &Softsign,
-        &Sqrt,
-        &Squeeze,
-        &Sub,
-        &Sum,
-        &Tanh,
-    ])
 }

@@ -385,7 +385,8 @@ fn unfollowed(rule: &str) -> EngineError {
     EngineError::new(ErrorKind::Unsupported, format!("this result is not kept up to date by what is added: {rule}"))
 }
 
-fn quoted_name(name: &TableName) -> String {
+/// Returns a table's name as SQL writes it, whatever is in it.
+pub(crate) fn quoted_name(name: &TableName) -> String {
     format!("{}.{}", quoted(&name.schema), quoted(&name.table))
 }
 

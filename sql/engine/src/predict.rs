@@ -27,6 +27,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::call::at;
 use crate::error::{EngineError, ErrorKind};
+use crate::growth::quoted_name;
 use crate::parameters::{constant_text, parameter};
 use crate::parse::{normalize, parse_query, parse_table_name};
 
@@ -60,9 +61,7 @@ pub(crate) fn read_model(expr: &mut Expr) -> crate::error::Result<()> {
     };
     if let Some(name) = constant_text(model).filter(|_| parameter(model).is_none()) {
         let table = parse_table_name(&name).map_err(|error| at(model, error))?;
-        let quoted = |part: &str| format!("\"{}\"", part.replace('"', "\"\""));
-        let query = format!("SELECT {COLUMN} FROM {}.{}", quoted(&table.schema), quoted(&table.table));
-        *model = Expr::Subquery(parse_query(&query)?);
+        *model = Expr::Subquery(parse_query(&format!("SELECT {COLUMN} FROM {}", quoted_name(&table)))?);
     }
     Ok(())
 }
